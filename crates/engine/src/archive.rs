@@ -1,0 +1,26 @@
+//! What goes in: the tar of one request. Its entries are listed in `PROTOCOL.md`.
+
+use std::io;
+
+use crate::request::ExecutionRequest;
+
+/// Packs a request. Takes about as much memory as the request itself.
+pub(crate) fn pack(request: &ExecutionRequest) -> io::Result<Vec<u8>> {
+    let args = serde_json::to_vec(&request.args)?;
+    let entries: [(&str, &[u8]); 4] = [
+        ("main.py", request.code.as_bytes()),
+        ("input.json", request.input_data.get().as_bytes()),
+        ("args.json", &args),
+        ("stdin", request.stdin.as_bytes()),
+    ];
+    let content: usize = entries.iter().map(|(_, content)| content.len()).sum();
+    // A header and padding an entry, two blocks at the end.
+    let mut archive = tar::Builder::new(Vec::with_capacity(content + 1024 * (entries.len() + 1)));
+    for (path, content) in entries {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o600);
+        archive.append_data(&mut header, path, content)?;
+    }
+    archive.into_inner()
+}

@@ -1,0 +1,267 @@
+//! One conversation with one runner: handshake, request in, report out. See `PROTOCOL.md` for the frames.
+//!
+//! Everything a runner sends is untrusted: what it may send is capped, and what does not fit ends the conversation as
+//! [`End::Garbled`]. Memory: at most one execution's limits and one frame.
+
+use std::{io, pin::Pin, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream::BoxStream};
+use protocol::{
+    frame::{Frame, FrameCodec, FrameError},
+    message::{Execute, Finished, FromRunner, MessageError, ToRunner},
+};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    time::{self, Instant},
+};
+use tokio_util::{
+    codec::{Decoder, Encoder},
+    sync::CancellationToken,
+};
+
+use crate::{
+    archive,
+    driver::{Chunk, Pipe},
+    request::ExecutionRequest,
+};
+
+/// The runner enforces the deadline itself; this much later it is enforced from outside.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a runner may take to swallow a request.
+const SEND_LIMIT: Duration = Duration::from_secs(30);
+/// Payload of an Archive frame; requests up to this size go in one write.
+const ARCHIVE_CHUNK: usize = 256 << 10;
+/// The runner cuts output at its limit; it may add a warning of its own.
+const OUTPUT_SLACK: u64 = 1 << 10;
+/// What a runner that never got ready may say about it.
+const COMPLAINT_LIMIT: usize = 2 << 10;
+
+/// A runner that has said Ready.
+pub(crate) struct Conversation {
+    input: Pin<Box<dyn AsyncWrite + Send>>,
+    output: BoxStream<'static, io::Result<Chunk>>,
+    received: BytesMut,
+    codec: FrameCodec,
+    complaint: Vec<u8>,
+}
+
+/// Why a runner did not get ready.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// It ended instead; what it said on its stderr.
+    #[error("the runner did not start: {0}")]
+    Ended(String),
+    /// It said nothing.
+    #[error("the runner was not ready within {} s", .0.as_secs_f64())]
+    Silent(Duration),
+    /// It said something else.
+    #[error("the image is not a runner of this service: {0}")]
+    NotARunner(String),
+    /// It speaks another protocol.
+    #[error(
+        "the runner image speaks version {runner} of the protocol and this control plane version {ours}: \
+         build both from the same release"
+    )]
+    Version {
+        /// Ours.
+        ours: u32,
+        /// The image's.
+        runner: u32,
+    },
+}
+
+/// What is fixed for every execution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) output: u64,
+    pub(crate) result: u64,
+}
+
+/// What came out of a conversation.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) result: Option<Bytes>,
+    /// From the last byte in to the end.
+    pub(crate) took: Duration,
+    pub(crate) end: End,
+}
+
+/// How a conversation ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// With the runner's report.
+    Finished(Finished),
+    /// Not in time, although the runner should have seen to that.
+    Overdue,
+    /// The pipe broke without a report.
+    Silent,
+    /// The runner said what no runner says.
+    Garbled(Garbled),
+}
+
+/// What no runner says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Garbled {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    #[error("a message out of order")]
+    OutOfOrder,
+    #[error("more output than its limit")]
+    TooMuchOutput,
+}
+
+/// Why there is no next message.
+enum ReadError {
+    Silent,
+    Garbled(Garbled),
+}
+
+impl Conversation {
+    /// Waits for Ready. The caller limits the time.
+    pub(crate) async fn open(pipe: Pipe, result_limit: usize) -> Result<Self, HandshakeError> {
+        let mut conversation = Self {
+            input: pipe.input,
+            output: pipe.output,
+            received: BytesMut::new(),
+            codec: FrameCodec::new(result_limit),
+            complaint: Vec::new(),
+        };
+        match conversation.next().await {
+            Ok(FromRunner::Ready(ready)) if ready.protocol == protocol::VERSION => Ok(conversation),
+            Ok(FromRunner::Ready(ready)) => {
+                Err(HandshakeError::Version { ours: protocol::VERSION, runner: ready.protocol })
+            }
+            Ok(_) => Err(HandshakeError::NotARunner(Garbled::OutOfOrder.to_string())),
+            Err(ReadError::Garbled(garbled)) => Err(HandshakeError::NotARunner(garbled.to_string())),
+            Err(ReadError::Silent) => {
+                Err(HandshakeError::Ended(String::from_utf8_lossy(&conversation.complaint).trim().to_owned()))
+            }
+        }
+    }
+
+    /// Sends the request and collects what comes back. Cancelling `cancel` has the runner kill the code and report.
+    pub(crate) async fn run(
+        &mut self,
+        request: ExecutionRequest,
+        limits: Limits,
+        cancel: &CancellationToken,
+    ) -> Collected {
+        let timeout = request.timeout.get();
+        let sent = time::timeout(SEND_LIMIT, self.send(request, limits)).await;
+        let started = Instant::now();
+        let mut collected = Collected {
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            result: None,
+            took: Duration::ZERO,
+            end: End::Silent,
+        };
+        if let Ok(Ok(())) = sent {
+            collected.end = self.collect(&mut collected, limits, started + timeout + GRACE, cancel).await;
+        }
+        collected.took = started.elapsed();
+        collected
+    }
+
+    /// Small requests go in one write; larger ones a chunk at a time, so that no second copy of the archive is made.
+    async fn send(&mut self, request: ExecutionRequest, limits: Limits) -> io::Result<()> {
+        let execute = Execute {
+            timeout_ms: u64::try_from(request.timeout.get().as_millis()).unwrap_or(u64::MAX),
+            output_limit: limits.output,
+            result_limit: limits.result,
+        };
+        let mut archive = Bytes::from(archive::pack(&request)?);
+        drop(request);
+        let mut buffer = BytesMut::new();
+        self.encode(ToRunner::Execute(execute), &mut buffer)?;
+        while !archive.is_empty() {
+            let chunk = archive.split_to(archive.len().min(ARCHIVE_CHUNK));
+            self.encode(ToRunner::Archive(chunk), &mut buffer)?;
+            if !archive.is_empty() {
+                self.input.write_all_buf(&mut buffer).await?;
+            }
+        }
+        self.encode(ToRunner::ArchiveEnd, &mut buffer)?;
+        self.input.write_all_buf(&mut buffer).await?;
+        self.input.flush().await
+    }
+
+    fn encode(&mut self, message: ToRunner, buffer: &mut BytesMut) -> io::Result<()> {
+        self.codec.encode(Frame::from(message), buffer).map_err(io::Error::other)
+    }
+
+    async fn collect(
+        &mut self,
+        collected: &mut Collected,
+        limits: Limits,
+        mut deadline: Instant,
+        cancel: &CancellationToken,
+    ) -> End {
+        enum Step {
+            Message(Result<FromRunner, ReadError>),
+            Cancelled,
+            Overdue,
+        }
+        let mut cancelled = false;
+        loop {
+            let step = tokio::select! {
+                biased;
+                message = self.next() => Step::Message(message),
+                () = cancel.cancelled(), if !cancelled => Step::Cancelled,
+                () = time::sleep_until(deadline) => Step::Overdue,
+            };
+            match step {
+                Step::Message(Ok(FromRunner::Stdout(bytes))) => collected.stdout.extend_from_slice(&bytes),
+                Step::Message(Ok(FromRunner::Stderr(bytes))) => collected.stderr.extend_from_slice(&bytes),
+                Step::Message(Ok(FromRunner::Result(json))) if collected.result.is_none() => {
+                    collected.result = Some(json);
+                }
+                Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),
+                Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
+                Step::Message(Err(ReadError::Silent)) => return End::Silent,
+                Step::Message(Err(ReadError::Garbled(garbled))) => return End::Garbled(garbled),
+                Step::Overdue => return End::Overdue,
+                Step::Cancelled => {
+                    cancelled = true;
+                    deadline = deadline.min(Instant::now() + GRACE);
+                    let mut buffer = BytesMut::new();
+                    // If it cannot be sent, the pipe ends or the deadline comes.
+                    if self.encode(ToRunner::Cancel, &mut buffer).is_ok() {
+                        let _ = time::timeout_at(deadline, self.input.write_all_buf(&mut buffer)).await;
+                        let _ = time::timeout_at(deadline, self.input.flush()).await;
+                    }
+                }
+            }
+            let most = collected.stdout.len().max(collected.stderr.len());
+            if most as u64 > limits.output + OUTPUT_SLACK {
+                return End::Garbled(Garbled::TooMuchOutput);
+            }
+        }
+    }
+
+    /// The next message. Cancel safe.
+    async fn next(&mut self) -> Result<FromRunner, ReadError> {
+        loop {
+            match self.codec.decode(&mut self.received) {
+                Ok(Some(frame)) => {
+                    return FromRunner::try_from(frame).map_err(|error| ReadError::Garbled(error.into()));
+                }
+                Ok(None) => {}
+                Err(error) => return Err(ReadError::Garbled(error.into())),
+            }
+            match self.output.next().await {
+                Some(Ok(Chunk::Frames(bytes))) => self.received.extend_from_slice(&bytes),
+                Some(Ok(Chunk::Complaint(bytes))) => {
+                    let room = COMPLAINT_LIMIT.saturating_sub(self.complaint.len());
+                    self.complaint.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                }
+                Some(Err(_)) | None => return Err(ReadError::Silent),
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the engine asks of whatever runs containers.
+//!
+//! [`docker`] is the real one. [`process`] runs the real runner as a plain process, without any isolation: it exists
+//! for tests and is compiled only with the `process-driver` feature, which the released binary does not have.
+
+pub mod docker;
+pub mod hardening;
+#[cfg(feature = "process-driver")]
+pub mod process;
+
+use std::{fmt, io, pin::Pin, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use tokio::io::AsyncWrite;
+
+use crate::request::Memory;
+
+/// Starts and removes containers. Every call ends within a time of its own.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Whether the container engine answers and the image is there.
+    async fn check(&self) -> Result<(), DriverError>;
+
+    /// Starts a runner and attaches to it. The container may exist even if this fails: the caller removes it by name.
+    async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError>;
+
+    /// How a container is after its pipe ended.
+    async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError>;
+
+    /// Kills and removes a container. One that is not there counts as removed.
+    async fn remove(&self, name: &ContainerName) -> Result<(), DriverError>;
+
+    /// Names of all containers that carry this instance's label.
+    async fn list(&self) -> Result<Vec<ContainerName>, DriverError>;
+}
+
+/// Name of a container, unique for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContainerName(pub String);
+
+impl fmt::Display for ContainerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What differs from one container to the next.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// Its name.
+    pub name: ContainerName,
+    /// Numeric user and group: no two live containers share one, because the kernel's per-user quotas (inotify, pipe
+    /// pages) would be shared with it.
+    pub user: u32,
+    /// Memory limit, swap included.
+    pub memory: Memory,
+    /// When the container may be gone at the latest, for the person who reads its labels.
+    pub lifetime: Duration,
+}
+
+/// Both ends of a runner's pipe. Dropping it closes the runner's stdin, at which the runner exits by itself.
+pub struct Pipe {
+    /// The runner's stdin.
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// The runner's stdout; its stderr, for the diagnosis of a runner that never got ready.
+    pub output: BoxStream<'static, io::Result<Chunk>>,
+}
+
+/// Bytes from a runner.
+#[derive(Debug)]
+pub enum Chunk {
+    /// Part of its frames.
+    Frames(Bytes),
+    /// Part of what the runner itself, not user code, complains about.
+    Complaint(Bytes),
+}
+
+/// A container whose pipe has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Exit status of the runner, if it has exited.
+    pub exit_code: Option<i64>,
+    /// The kernel killed something in it for want of memory.
+    pub oom_killed: bool,
+}
+
+/// Why the container engine did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// It does not answer.
+    #[error(
+        "the Docker engine at {host} cannot be reached ({reason}): is it running, and may this user open it?"
+    )]
+    Unreachable {
+        /// Where it should be.
+        host: String,
+        /// What the connection said.
+        reason: String,
+    },
+    /// It answers, but not this call.
+    #[error("the Docker engine did not {call} within {} s", .limit.as_secs_f64())]
+    Timeout {
+        /// A verb, such as `create a container`.
+        call: &'static str,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// There is no such image.
+    #[error(
+        "the image {0} is missing on the Docker engine: build it with `make images` or name another with --image"
+    )]
+    ImageMissing(String),
+    /// There is no such container.
+    #[error("the container is gone")]
+    ContainerMissing,
+    /// It would not apply a setting: the container would be less isolated than promised.
+    #[error("the Docker engine cannot apply every isolation setting: {0}")]
+    Warned(String),
+    /// It refused.
+    #[error("the Docker engine refused to {call}: {reason}")]
+    Refused {
+        /// A verb, such as `create a container`.
+        call: &'static str,
+        /// In its own words.
+        reason: String,
+    },
+}

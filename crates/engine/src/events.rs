@@ -1,0 +1,39 @@
+//! Observation hooks: logs, and later metrics, attach here and nowhere else in the engine.
+
+use std::time::Duration;
+
+use protocol::message::Status;
+use uuid::Uuid;
+
+use crate::{driver::ContainerName, execute::ExecuteError};
+
+/// Something worth telling an operator. Never holds code, input, output or data.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the fields say what the variants are about")]
+pub enum Event<'a> {
+    /// An execution was answered with an outcome.
+    Executed { id: Uuid, status: Status, waited: Duration, took: Duration },
+    /// An execution could not be carried out.
+    NotExecuted { id: Uuid, error: &'a ExecuteError },
+    /// A removal failed and will be tried again.
+    RemovalFailed { container: &'a ContainerName, attempt: u32, error: &'a dyn std::error::Error },
+    /// A container resists removal; its slot is given back, the next sweeps go on trying.
+    Quarantined { container: &'a ContainerName },
+    /// Containers that nothing owns any more were found and handed to the reaper.
+    Orphans { count: usize },
+    /// Looking for orphans failed; the next sweep tries again.
+    SweepFailed { error: &'a dyn std::error::Error },
+    /// A drain ended before every container was removed; the next start removes the rest.
+    DrainIncomplete,
+}
+
+/// Receives every [`Event`]. Called inline: must not block.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// Ignores everything.
+impl Observer for () {
+    fn observe(&self, _: &Event<'_>) {}
+}

@@ -1,0 +1,133 @@
+//! Whether code can run: not whether things look fine, but because some did or does.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use protocol::message::Status;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{
+    Engine, ExecuteError, ExecutionRequest,
+    driver::{Driver, DriverError},
+    request::Bounds,
+};
+
+/// How long an execution counts as proof that the next one works too.
+const PROOF_LASTS: Duration = Duration::from_secs(60);
+/// Time of a trial execution.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Keeps the proof.
+pub(crate) struct Health {
+    driver: Arc<dyn Driver>,
+    running: AtomicUsize,
+    proof: Mutex<Option<Instant>>,
+    trial: tokio::sync::Mutex<()>,
+}
+
+/// Why code cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Unhealthy {
+    /// The container engine does not do what is asked.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// A trial execution could not be carried out.
+    #[error(transparent)]
+    Trial(#[from] ExecuteError),
+    /// It was, but with another outcome than it must have.
+    #[error("a trial execution ended as {status:?}: {error}")]
+    WrongOutcome {
+        /// What it should not be.
+        status: Status,
+        /// What the outcome says.
+        error: String,
+    },
+}
+
+/// Counts as proof while it lives.
+pub(crate) struct Running<'a>(&'a AtomicUsize);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Health {
+    pub(crate) fn new(driver: Arc<dyn Driver>) -> Self {
+        Self {
+            driver,
+            running: AtomicUsize::new(0),
+            proof: Mutex::new(None),
+            trial: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn driver(&self) -> &dyn Driver {
+        &*self.driver
+    }
+
+    pub(crate) fn running(&self) -> Running<'_> {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(&self.running)
+    }
+
+    /// An execution was carried out.
+    pub(crate) fn confirm(&self) {
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// One was not: what went before proves nothing any more.
+    pub(crate) fn doubt(&self) {
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn proven(&self) -> bool {
+        let proof = *self.proof.lock().unwrap_or_else(PoisonError::into_inner);
+        proof.is_some_and(|at| at.elapsed() < PROOF_LASTS)
+    }
+
+    fn occupied(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Engine {
+    /// Proves that code can run: the container engine answers, and an execution worked within the last minute, runs
+    /// now, or is tried here. One trial at a time, however many ask.
+    pub async fn health(&self) -> Result<(), Unhealthy> {
+        let health = &self.shared.health;
+        health.driver.check().await?;
+        if health.proven() {
+            return Ok(());
+        }
+        let _one_at_a_time = health.trial.lock().await;
+        if health.proven() || health.occupied() {
+            return Ok(());
+        }
+        let outcome = self.execute(self.trial_request()).await?;
+        match outcome.status {
+            Status::Ok => Ok(()),
+            status => Err(Unhealthy::WrongOutcome { status, error: outcome.error.unwrap_or_default() }),
+        }
+    }
+
+    fn trial_request(&self) -> ExecutionRequest {
+        let bounds = Bounds { default_timeout: TRIAL_TIMEOUT, ..self.shared.config.bounds.clone() };
+        ExecutionRequest {
+            id: Uuid::now_v7(),
+            code: String::new(),
+            input_data: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
+            timeout: bounds.default_timeout(),
+            memory: bounds.default_memory(),
+            stdin: String::new(),
+            args: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Runs untrusted Python: a request in, an [`Outcome`] out; no HTTP.
+//!
+//! Start reading at [`execute`]: acquire a container, send the code, collect the report. Everything else serves that
+//! path: [`admission`] bounds it, [`pool`] starts containers, [`conversation`] speaks with the runner inside,
+//! [`reaper`] removes what is left, [`driver`] is the only place that knows Docker.
+//!
+//! User code that fails, times out or exhausts memory is an [`Outcome`]; an `Err` always means that the service failed.
+
+mod admission;
+mod archive;
+mod container;
+mod conversation;
+pub mod driver;
+pub mod events;
+mod execute;
+mod health;
+mod outcome;
+mod pool;
+mod reaper;
+mod request;
+pub mod size;
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    admission::AdmissionError,
+    conversation::HandshakeError,
+    execute::ExecuteError,
+    health::Unhealthy,
+    outcome::Outcome,
+    pool::LaunchError,
+    request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
+};
+pub use protocol::message::{Omitted, Status, Truncated, Usage};
+
+use self::{
+    admission::Admission,
+    driver::{Driver, DriverError},
+    events::{Event, Observer},
+    health::Health,
+    pool::Pool,
+    reaper::Reaper,
+};
+
+/// How much runs at once and how much may come out of it.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Executions at the same time.
+    pub max_executions: NonZeroU32,
+    /// Requests that may wait for one of them to end.
+    pub queue_size: u32,
+    /// How long one of those waits.
+    pub queue_timeout: Duration,
+    /// Bytes of stdout and, separately, of stderr.
+    pub output_limit: u64,
+    /// Bytes of the encoded result.
+    pub result_limit: u64,
+    /// What a request may ask for.
+    pub bounds: Bounds,
+}
+
+/// The execution engine. Cheap to clone; every clone is the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: EngineConfig,
+    admission: Admission,
+    pool: Pool,
+    reaper: Reaper,
+    health: Health,
+    observer: Arc<dyn Observer>,
+    /// Cancelled when draining has run out of patience: running code is killed and answered as cancelled.
+    hurry: CancellationToken,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The container engine does not do what is asked.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// A trial execution did not work.
+    #[error(transparent)]
+    Unhealthy(#[from] Unhealthy),
+}
+
+impl Engine {
+    /// Checks the driver, removes what an earlier life of this instance left behind, and proves by a trial execution
+    /// that code can run.
+    ///
+    /// Must be called inside a Tokio runtime: the reaper runs as a task until [`Engine::drain`].
+    pub async fn start(
+        driver: Arc<dyn Driver>,
+        config: EngineConfig,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
+        driver.check().await?;
+        let reaper = Reaper::start(Arc::clone(&driver), Arc::clone(&observer));
+        reaper.sweep().await?;
+        let result_limit = usize::try_from(config.result_limit).unwrap_or(usize::MAX);
+        let pool = Pool::new(Arc::clone(&driver), reaper.clone(), result_limit);
+        let admission = Admission::new(config.max_executions, config.queue_size, config.queue_timeout);
+        let health = Health::new(driver);
+        let hurry = CancellationToken::new();
+        let engine =
+            Self { shared: Arc::new(Shared { config, admission, pool, reaper, health, observer, hurry }) };
+        engine.health().await?;
+        Ok(engine)
+    }
+
+    /// What a request may ask for.
+    pub fn bounds(&self) -> &Bounds {
+        &self.shared.config.bounds
+    }
+
+    /// Stops accepting executions, lets the running ones finish for at most `patience`, cancels the rest, and returns
+    /// when every container is removed or `patience` plus ten seconds have passed.
+    ///
+    /// Cancelling `impatient` cuts the patience short.
+    pub async fn drain(&self, patience: Duration, impatient: &CancellationToken) {
+        let shared = &self.shared;
+        shared.admission.close();
+        tokio::select! {
+            () = shared.admission.idle() => {}
+            () = tokio::time::sleep(patience) => {}
+            () = impatient.cancelled() => {}
+        }
+        shared.hurry.cancel();
+        let removed = async {
+            shared.admission.idle().await;
+            shared.pool.idle().await;
+            shared.reaper.finish().await;
+        };
+        if tokio::time::timeout(REMOVAL_PATIENCE, removed).await.is_err() {
+            shared.observer.observe(&Event::DrainIncomplete);
+        }
+    }
+}
+
+/// How long a drain waits for the container engine to remove what was cancelled.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Removes containers, and goes on until they are gone.
+//!
+//! ```text
+//! Container dropped ──> bury: remove, retry with back-off ──> gone: slot and user come back
+//! sweep: ours, but nobody's ──┘            │
+//!                                          └─ resists: quarantined: slot comes back, retries go on
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+    time,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admission::Slot,
+    container::{Container, Registry, Remains, UserIds},
+    driver::{Driver, DriverError},
+    events::{Event, Observer},
+};
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// Failed attempts, over about three seconds, after which a container no longer holds its slot.
+const QUARANTINE_AFTER: u32 = 5;
+/// Finds what no `Drop` could know of, such as a container whose create was answered too late.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// A busy engine is slowed down, not sped up, by more.
+const REMOVALS_AT_ONCE: usize = 8;
+
+/// Handle to the reaper. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Reaper {
+    remains: mpsc::UnboundedSender<Remains>,
+    users: UserIds,
+    work: Arc<Work>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+struct Work {
+    driver: Arc<dyn Driver>,
+    observer: Arc<dyn Observer>,
+    registry: Registry,
+    at_once: Semaphore,
+}
+
+impl Reaper {
+    /// Starts the reaper's task on the current runtime.
+    pub(crate) fn start(driver: Arc<dyn Driver>, observer: Arc<dyn Observer>) -> Self {
+        let (remains, queue) = mpsc::unbounded_channel();
+        let work = Arc::new(Work {
+            driver,
+            observer,
+            registry: Registry::default(),
+            at_once: Semaphore::new(REMOVALS_AT_ONCE),
+        });
+        let reaper = Self {
+            remains,
+            users: UserIds::new(),
+            work,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        reaper.tasks.spawn(run(Arc::clone(&reaper.work), queue, reaper.stop.clone()));
+        reaper
+    }
+
+    /// A name and a user for a container that is about to be created, known to the sweep from now on.
+    pub(crate) fn adopt(&self, slot: Slot) -> Option<Container> {
+        let container = Container::new(self.users.take()?, slot, self.remains.clone());
+        self.work.registry.insert(container.name());
+        Some(container)
+    }
+
+    /// Hands every container of this instance that nobody owns to the reaper.
+    pub(crate) async fn sweep(&self) -> Result<(), DriverError> {
+        for orphan in self.work.orphans().await? {
+            let _ = self.remains.send(orphan);
+        }
+        Ok(())
+    }
+
+    /// Returns when everything handed over is gone.
+    pub(crate) async fn finish(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The reaper's task: one burial a container, all of them its children.
+async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop: CancellationToken) {
+    let mut burials = JoinSet::new();
+    let mut sweeps = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
+    sweeps.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            Some(remains) = queue.recv() => {
+                burials.spawn(Arc::clone(&work).bury(remains));
+            }
+            Some(_) = burials.join_next() => {}
+            () = stop.cancelled() => break,
+            _ = sweeps.tick() => match work.orphans().await {
+                Ok(orphans) => for orphan in orphans {
+                    burials.spawn(Arc::clone(&work).bury(orphan));
+                },
+                Err(error) => work.observer.observe(&Event::SweepFailed { error: &error }),
+            },
+        }
+    }
+    burials.join_all().await;
+}
+
+impl Work {
+    async fn bury(self: Arc<Self>, mut remains: Remains) {
+        let mut pause = FIRST_RETRY;
+        for attempt in 1.. {
+            let removed = {
+                // Never closed, so it only waits.
+                let _turn = self.at_once.acquire().await;
+                self.driver.remove(&remains.name).await
+            };
+            let Err(error) = removed else { break };
+            self.observer.observe(&Event::RemovalFailed { container: &remains.name, attempt, error: &error });
+            if attempt == QUARANTINE_AFTER {
+                self.observer.observe(&Event::Quarantined { container: &remains.name });
+                remains.slot = None;
+            }
+            time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_RETRY);
+        }
+        self.registry.remove(&remains.name);
+    }
+
+    /// Ours by label, but nobody's. Each is in the registry from now on, so that it is found once.
+    async fn orphans(&self) -> Result<Vec<Remains>, DriverError> {
+        let listed = self.driver.list().await?;
+        let orphans: Vec<Remains> = listed
+            .into_iter()
+            .filter(|name| self.registry.insert(name))
+            .map(|name| Remains { name, user: None, slot: None })
+            .collect();
+        if !orphans.is_empty() {
+            self.observer.observe(&Event::Orphans { count: orphans.len() });
+        }
+        Ok(orphans)
+    }
+}

@@ -1,0 +1,214 @@
+//! The engine with the real runner as a plain process: everything about an execution that needs no container.
+
+mod broken_drivers;
+
+use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, Outcome, Status,
+    driver::{Driver, process::ProcessDriver},
+};
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        max_executions: NonZeroU32::new(2).unwrap(),
+        queue_size: 8,
+        queue_timeout: Duration::from_secs(20),
+        output_limit: 10_000,
+        result_limit: 10_000,
+        bounds: Bounds {
+            default_timeout: Duration::from_secs(20),
+            max_timeout: Duration::from_secs(20),
+            default_memory: 512 << 20,
+            max_memory: 512 << 20,
+        },
+    }
+}
+
+fn runner() -> Arc<ProcessDriver> {
+    Arc::new(ProcessDriver::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner")))
+}
+
+/// An engine whose containers are all gone when the test ends, or the test fails.
+async fn with_engine(test: impl AsyncFnOnce(&Engine)) {
+    let driver = runner();
+    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(())).await.unwrap();
+    test(&engine).await;
+    engine.drain(Duration::from_secs(20), &CancellationToken::new()).await;
+    assert!(driver.list().await.unwrap().is_empty(), "a process was left behind");
+}
+
+fn request(engine: &Engine, code: &str) -> ExecutionRequest {
+    ExecutionRequest {
+        id: Uuid::now_v7(),
+        code: code.to_owned(),
+        input_data: RawValue::from_string("{}".to_owned()).unwrap(),
+        timeout: engine.bounds().default_timeout(),
+        memory: engine.bounds().default_memory(),
+        stdin: String::new(),
+        args: Vec::new(),
+    }
+}
+
+async fn run(engine: &Engine, code: &str) -> Outcome {
+    engine.execute(request(engine, code)).await.unwrap()
+}
+
+#[tokio::test]
+async fn code_input_stdin_and_arguments_go_in_and_result_and_output_come_out() {
+    with_engine(async |engine| {
+        let mut request =
+            request(engine, "import sys\ntotal = n + int(input())\nprint(sys.argv[1:], file=sys.stderr)");
+        request.input_data = RawValue::from_string(r#"{"n": 40}"#.to_owned()).unwrap();
+        request.stdin = "2\n".to_owned();
+        request.args = vec!["ä".to_owned()];
+        let outcome = engine.execute(request).await.unwrap();
+        assert_eq!(outcome.status, Status::Ok, "{outcome:?}");
+        assert_eq!(outcome.result.unwrap().get(), r#"{"total":42}"#);
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", "['ä']\n"));
+        assert_eq!((outcome.exit_code, outcome.error), (Some(0), None));
+        assert!(outcome.execution_time > 0.0 && outcome.execution_time <= outcome.usage.wall_time);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_of_many_archive_frames_arrives_whole() {
+    with_engine(async |engine| {
+        let mut request = request(engine, "import sys\nn = len(sys.stdin.read())");
+        request.stdin = "x".repeat(3_000_000);
+        let outcome = engine.execute(request).await.unwrap();
+        assert_eq!(outcome.result.unwrap().get(), r#"{"n":3000000}"#);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_bad_end_is_an_outcome_and_keeps_what_was_printed() {
+    with_engine(async |engine| {
+        let cases = [
+            ("print('a'); 1/0", Status::Error, Some(1), None, "ZeroDivisionError: division by zero"),
+            (
+                "print('a'); import os; os._exit(7)",
+                Status::Crashed,
+                Some(7),
+                None,
+                "the process exited with status 7",
+            ),
+            (
+                "print('a'); import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+                Status::Crashed,
+                None,
+                Some("SIGSEGV"),
+                "the process was killed by SIGSEGV",
+            ),
+            (
+                "while True: print('a')",
+                Status::OutputLimit,
+                None,
+                None,
+                "output limit of 10000 B exceeded on stdout",
+            ),
+        ];
+        for (code, status, exit_code, signal, error) in cases {
+            let outcome = run(engine, code).await;
+            assert_eq!(outcome.status, status, "{code}: {outcome:?}");
+            if status != Status::OutputLimit {
+                assert_eq!((outcome.exit_code, outcome.signal.as_deref()), (exit_code, signal), "{code}");
+            }
+            assert!(outcome.error.as_deref().unwrap().starts_with(error), "{code}: {:?}", outcome.error);
+            assert!(outcome.result.is_none() && outcome.stdout.starts_with("a\n"), "{code}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_over_its_time_is_ended_and_keeps_what_was_printed() {
+    with_engine(async |engine| {
+        let mut request = request(engine, "print('a', end='')\nwhile True: pass");
+        request.timeout = engine.bounds().timeout(0.5).unwrap();
+        let outcome = engine.execute(request).await.unwrap();
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Status::Timeout, "a"));
+        assert_eq!(outcome.error.as_deref(), Some("time limit of 0.5 s exceeded"));
+        assert!(outcome.execution_time < 2.0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn beyond_the_slots_executions_wait_and_all_are_answered() {
+    with_engine(async |engine| {
+        let runs = (0..8).map(|n| {
+            let engine = engine.clone();
+            tokio::spawn(
+                async move { run(&engine, &format!("n = {n}")).await.result.unwrap().get().to_owned() },
+            )
+        });
+        let results: Vec<_> = futures_util::future::join_all(runs).await;
+        for (n, result) in results.into_iter().enumerate() {
+            assert_eq!(result.unwrap(), format!(r#"{{"n":{n}}}"#));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_execution_leaves_no_container_and_gives_its_slot_back() {
+    with_engine(async |engine| {
+        for patience in [0, 1, 20, 100, 300] {
+            let code = "import time; time.sleep(60)";
+            let run = engine.execute(request(engine, code));
+            let left = tokio::time::timeout(Duration::from_millis(patience), run).await;
+            assert!(left.is_err());
+        }
+        let both = futures_util::future::join(run(engine, "a = 1"), run(engine, "a = 1")).await;
+        assert!(both.0.status == Status::Ok && both.1.status == Status::Ok);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patience() {
+    let driver = runner();
+    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(())).await.unwrap();
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { run(&engine, "import time; print('a', flush=True); time.sleep(60)").await }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let began = Instant::now();
+    let patient = CancellationToken::new();
+    let drain = engine.drain(Duration::from_secs(1), &patient);
+    let refused = async {
+        tokio::task::yield_now().await;
+        engine.execute(request(&engine, "pass")).await
+    };
+    let ((), refused) = futures_util::future::join(drain, refused).await;
+    assert!(matches!(refused, Err(ExecuteError::Admission(AdmissionError::Draining))));
+    let outcome = running.await.unwrap();
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Status::Cancelled, "a\n"));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(driver.list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_impatient_drain_does_not_wait() {
+    let engine = Engine::start(runner(), config(), Arc::new(())).await.unwrap();
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { run(&engine, "import time; time.sleep(60)").await.status }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let impatient = CancellationToken::new();
+    impatient.cancel();
+    let began = Instant::now();
+    engine.drain(Duration::from_secs(60), &impatient).await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(running.await.unwrap(), Status::Cancelled);
+}

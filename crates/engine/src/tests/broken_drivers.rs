@@ -1,0 +1,247 @@
+//! What the engine makes of container engines and runners that misbehave: each is scripted, no process is started.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use protocol::message::Status;
+use tokio_util::sync::CancellationToken;
+
+use super::{config, request};
+use crate::{
+    Engine, ExecuteError,
+    driver::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe},
+    events::{Event, Observer},
+};
+
+const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
+const READY_2: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":2,\"python\":\"3\"}";
+const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
+const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
+const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
+
+/// Plays one script a container: the first for the trial at start.
+#[derive(Default)]
+struct Scripted {
+    scripts: Mutex<Vec<Script>>,
+    containers: Mutex<HashMap<ContainerName, ()>>,
+    failing_removals: Mutex<u32>,
+}
+
+enum Script {
+    Says(Vec<&'static [u8]>),
+    SaysThenHangs(Vec<&'static [u8]>),
+    Complains(&'static str),
+    Refuses,
+    Gone(Vec<&'static [u8]>),
+}
+
+fn healthy() -> Script {
+    Script::Says(vec![READY, RESULT, FINISHED])
+}
+
+#[async_trait]
+impl Driver for Scripted {
+    async fn check(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {
+        self.containers.lock().unwrap().insert(spec.name.clone(), ());
+        let mut scripts = self.scripts.lock().unwrap();
+        let frames = |frames: Vec<&'static [u8]>| {
+            stream::iter(frames).map(|frame| io::Result::Ok(Chunk::Frames(Bytes::from_static(frame))))
+        };
+        let output = match if scripts.is_empty() { healthy() } else { scripts.remove(0) } {
+            Script::Says(said) => frames(said).boxed(),
+            Script::SaysThenHangs(said) => frames(said).chain(stream::pending()).boxed(),
+            Script::Complains(text) => stream::iter([Ok(Chunk::Complaint(text.into()))]).boxed(),
+            Script::Refuses => {
+                return Err(DriverError::Refused { call: "start a container", reason: "no".into() });
+            }
+            Script::Gone(said) => {
+                self.containers.lock().unwrap().remove(&spec.name);
+                frames(said).boxed()
+            }
+        };
+        Ok(Pipe { input: Box::pin(tokio::io::sink()), output })
+    }
+
+    async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
+        let containers = self.containers.lock().unwrap();
+        containers
+            .get(name)
+            .map(|()| Ended { exit_code: Some(70), oom_killed: false })
+            .ok_or(DriverError::ContainerMissing)
+    }
+
+    async fn remove(&self, name: &ContainerName) -> Result<(), DriverError> {
+        let mut failing = self.failing_removals.lock().unwrap();
+        if *failing > 0 {
+            *failing -= 1;
+            return Err(DriverError::Refused {
+                call: "remove a container",
+                reason: "device or resource busy".into(),
+            });
+        }
+        self.containers.lock().unwrap().remove(name);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<ContainerName>, DriverError> {
+        Ok(self.containers.lock().unwrap().keys().cloned().collect())
+    }
+}
+
+/// Keeps what the engine says.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observer for Heard {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+async fn with_script(script: Vec<Script>, test: impl AsyncFnOnce(&Engine, &Scripted, &Heard)) {
+    let driver = Arc::new(Scripted::default());
+    let heard = Arc::new(Heard::default());
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), observer).await.unwrap();
+    *driver.scripts.lock().unwrap() = script;
+    test(&engine, &driver, &heard).await;
+    engine.drain(Duration::from_secs(1), &CancellationToken::new()).await;
+    assert!(driver.containers.lock().unwrap().is_empty(), "a container was left behind");
+}
+
+/// One script in, one status and error out.
+async fn outcome_of(script: Script) -> (Status, String) {
+    let mut out = None;
+    with_script(vec![script], async |engine, _, _| {
+        let outcome = engine.execute(request(engine, "")).await.unwrap();
+        assert!(outcome.result.is_none());
+        out = Some((outcome.status, outcome.error.unwrap()));
+    })
+    .await;
+    out.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
+    let huge: &'static [u8] = &[0x85, 0xff, 0xff, 0xff, 0xff];
+    let finished_without_result = vec![READY, FINISHED];
+    let cases: [(Vec<&'static [u8]>, &str); 6] = [
+        (vec![READY, b"\x7f\0\0\0\0"], "unknown frame kind 0x7f"),
+        (vec![READY, huge], "Result frame of 4294967295 bytes is over its cap of 10000"),
+        (vec![READY, READY], "a message out of order"),
+        (vec![READY, RESULT, RESULT], "a message out of order"),
+        (vec![READY, b"\x85\0\0\0\x02[]", FINISHED], "no result"),
+        (vec![READY, b"\x85\0\0\0\x02{]", FINISHED], "key must be a string at line 1 column 2"),
+    ];
+    for (said, error) in cases {
+        let (status, text) = outcome_of(Script::Says(said)).await;
+        assert_eq!((status, text), (Status::Crashed, format!("the runner's report is not valid: {error}")));
+    }
+    assert_eq!(outcome_of(Script::Says(finished_without_result)).await.0, Status::Crashed);
+    let (status, text) = outcome_of(Script::Says(vec![READY, STDOUT, &[0x83, 0, 0]])).await;
+    assert_eq!(
+        (status, text.as_str()),
+        (Status::Crashed, "the runner ended without a report (exit status 70)")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_floods_past_the_limit_or_never_ends_is_cut_off_from_outside() {
+    static FLOOD: &[u8] = &{
+        let mut frame = [b'x'; 65_541];
+        [frame[0], frame[1], frame[2], frame[3], frame[4]] = [0x83, 0, 1, 0, 0];
+        frame
+    };
+    let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, FLOOD])).await;
+    assert_eq!((status, text.ends_with("more output than its limit")), (Status::Crashed, true));
+    let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, STDOUT])).await;
+    assert_eq!((status, text.as_str()), (Status::Timeout, "time limit of 20 s exceeded"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_the_report_is_not_read() {
+    with_script(vec![Script::Says(vec![READY, RESULT, FINISHED, b"\x7f\xff"])], async |engine, _, _| {
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_ours_is_an_error_and_says_why() {
+    let script = vec![
+        Script::Refuses,
+        Script::Complains("python3: not found\n"),
+        Script::Says(vec![b"HTTP/1.1"]),
+        Script::Gone(vec![READY]),
+        Script::SaysThenHangs(vec![]),
+        Script::Says(vec![READY_2]),
+    ];
+    with_script(script, async |engine, _, heard| {
+        let expected = [
+            "the Docker engine refused to start a container: no",
+            "the runner did not start: python3: not found",
+            "the image is not a runner of this service: unknown frame kind 0x48",
+            "the container was lost during the run: the container is gone",
+            "the runner was not ready within 30 s",
+            "the runner image speaks version 2 of the protocol and this control plane version 1: \
+             build both from the same release",
+        ];
+        for expected in expected {
+            let error = engine.execute(request(engine, "")).await.unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert!(!matches!(error, ExecuteError::Admission(_)));
+        }
+        let failures =
+            heard.0.lock().unwrap().iter().filter(|event| event.starts_with("NotExecuted")).count();
+        assert_eq!(failures, expected.len());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_resists_removal_is_quarantined_but_not_forgotten() {
+    with_script(vec![], async |engine, driver, heard| {
+        *driver.failing_removals.lock().unwrap() = 40;
+        for _ in 0..6 {
+            // Two slots, six executions, not one removal: quarantine gives the slots back.
+            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        }
+        assert!(heard.0.lock().unwrap().iter().any(|event| event.starts_with("Quarantined")));
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        assert!(driver.containers.lock().unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn orphans_are_swept_at_start_and_later_but_never_what_somebody_owns() {
+    let driver = Arc::new(Scripted::default());
+    let orphan = |n: u32| ContainerName(format!("orphan-{n}"));
+    driver.containers.lock().unwrap().extend([(orphan(1), ()), (orphan(2), ())]);
+    *driver.scripts.lock().unwrap() = vec![healthy(), Script::SaysThenHangs(vec![READY])];
+    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(())).await.unwrap();
+    let mut long = request(&engine, "");
+    long.timeout = engine.bounds().timeout(20.0).unwrap();
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.execute(long).await.unwrap().status }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(driver.containers.lock().unwrap().len(), 1, "the orphans are gone, the running one is not");
+    driver.containers.lock().unwrap().insert(orphan(3), ());
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(running.await.unwrap(), Status::Timeout);
+    assert!(driver.containers.lock().unwrap().is_empty());
+    engine.drain(Duration::from_secs(1), &CancellationToken::new()).await;
+}
