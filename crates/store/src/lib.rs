@@ -1,0 +1,237 @@
+//! Uploaded data: a key, a value, its content type; durable when acknowledged, replaced whole, bounded.
+//!
+//! Every upload becomes one immutable object, named by a version that grows with time (UUIDv7). An index in memory,
+//! rebuilt at start from the objects' headers, says which version a key has. So replacing a value is one map entry,
+//! readers go on with what they opened, and a crash at any moment leaves either version, whole:
+//!
+//! ```text
+//! upload ──> staged file ──fsync, rename──> objects/VERSION ──> index: KEY -> VERSION ──> older object deleted
+//!            (swept at start)               (newest of a key wins at start, the rest is deleted)
+//! ```
+//!
+//! A value is on disk before it is acknowledged. Deletions survive the end of the process, not the loss of power.
+
+mod header;
+mod index;
+mod key;
+mod upload;
+
+use std::{
+    fs, io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+pub use chrono::SecondsFormat;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    GetOptions, ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath,
+};
+use uuid::Uuid;
+
+use self::{header::Header, index::Index};
+pub use self::{
+    header::{ContentType, InvalidContentType, Meta},
+    key::{InvalidKey, Key},
+    upload::{PutError, Upload},
+};
+
+/// How much may be stored, in bytes of values.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreLimits {
+    /// One value.
+    pub max_value_size: u64,
+    /// All values together, including those being uploaded and, until they are complete, those they replace.
+    pub data_limit: u64,
+}
+
+/// The uploaded data of one control plane. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    objects: LocalFileSystem,
+    limits: StoreLimits,
+    index: Index,
+    /// Held for as long as the store is open.
+    _lock: fs::File,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made, read or written.
+    #[error("the data folder {path} cannot be used: {reason}")]
+    Folder {
+        /// As configured.
+        path: PathBuf,
+        /// In the system's words.
+        reason: String,
+    },
+    /// Another process has it open.
+    #[error("the data folder {0} is in use by another control plane: give each one its own --data-dir")]
+    InUse(PathBuf),
+}
+
+/// Why a value cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("stored data cannot be read")]
+pub struct ReadError(#[source] object_store::Error);
+
+/// A value opened for reading; stays readable while it is replaced or deleted.
+pub struct Value {
+    /// What it is.
+    pub meta: Meta,
+    /// The part asked for.
+    pub range: Range<u64>,
+    /// The bytes of that part.
+    pub stream: BoxStream<'static, Result<Bytes, ReadError>>,
+}
+
+impl Store {
+    /// Opens the store in `folder`, making it if need be; sweeps what a crash left behind.
+    ///
+    /// Blocking: reads the header of every object.
+    pub async fn open(folder: &Path, limits: StoreLimits) -> Result<Self, OpenError> {
+        let unusable = |reason: String| OpenError::Folder { path: folder.to_owned(), reason };
+        let root = folder.join("objects");
+        fs::create_dir_all(&root).map_err(|error| unusable(error.to_string()))?;
+        let lock = lock(folder)?;
+        sweep_staged(&root).map_err(|error| unusable(error.to_string()))?;
+        let objects = LocalFileSystem::new_with_prefix(&root)
+            .map_err(|error| unusable(error.to_string()))?
+            .with_fsync(true);
+        let index = Index::new(limits.data_limit);
+        let shared = Shared { objects, limits, index, _lock: lock };
+        shared.load().await.map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Starts an upload. Nothing is visible before [`Upload::commit`]; dropping it leaves nothing.
+    pub async fn upload(&self, key: Key, content_type: ContentType) -> Result<Upload, PutError> {
+        Upload::start(Arc::clone(&self.shared), key, content_type).await
+    }
+
+    /// What is stored under a key.
+    pub fn meta(&self, key: &Key) -> Option<Meta> {
+        self.shared.index.get(key)
+    }
+
+    /// Opens the part of a value that `choose` picks once it has seen what the value is; no value: `Ok(None)`.
+    ///
+    /// `choose` may be called again if the value is replaced in between. Its range must lie within the value's size.
+    pub async fn read(
+        &self,
+        key: &Key,
+        choose: impl Fn(&Meta) -> Range<u64>,
+    ) -> Result<Option<Value>, ReadError> {
+        loop {
+            let Some(meta) = self.meta(key) else { return Ok(None) };
+            let range = choose(&meta);
+            let bytes = Header::SIZE + range.start..Header::SIZE + range.end;
+            if bytes.is_empty() {
+                return Ok(Some(Value { meta, range, stream: futures_util::stream::empty().boxed() }));
+            }
+            let options = GetOptions { range: Some(bytes.into()), ..Default::default() };
+            match self.shared.objects.get_opts(&object_path(meta.version), options).await {
+                Ok(opened) => {
+                    let stream = opened.into_stream().map_err(ReadError).boxed();
+                    return Ok(Some(Value { meta, range, stream }));
+                }
+                // Replaced or deleted since the look-up: look again.
+                Err(object_store::Error::NotFound { .. })
+                    if self.meta(key).is_none_or(|now| now.version != meta.version) => {}
+                Err(error) => return Err(ReadError(error)),
+            }
+        }
+    }
+
+    /// Everything stored, ordered by key.
+    pub fn list(&self) -> Vec<Meta> {
+        self.shared.index.list()
+    }
+
+    /// Deletes a value. False if there is none.
+    pub async fn delete(&self, key: &Key) -> bool {
+        let Some(removed) = self.shared.index.remove(key) else { return false };
+        self.shared.discard(removed).await;
+        true
+    }
+
+    /// Deletes every value.
+    pub async fn clear(&self) {
+        for removed in self.shared.index.clear() {
+            self.shared.discard(removed).await;
+        }
+    }
+}
+
+impl Shared {
+    /// Fills the index from the objects' headers. The newest version of a key wins; older ones and what is no object
+    /// of ours are deleted.
+    async fn load(&self) -> Result<(), object_store::Error> {
+        let listed: Vec<_> = self.objects.list(None).try_collect().await?;
+        for object in listed {
+            let header = match object.location.as_ref().parse::<Uuid>() {
+                Ok(version) if object.size >= Header::SIZE => {
+                    let bytes = self.objects.get_range(&object.location, 0..Header::SIZE).await?;
+                    Header::decode(&bytes).map(|header| header.meta(version, object.size - Header::SIZE))
+                }
+                _ => None,
+            };
+            match header {
+                Some(meta) => {
+                    self.index.adopt(meta.size);
+                    if let Some(older) = self.index.insert(meta) {
+                        self.discard(older).await;
+                    }
+                }
+                None => self.objects.delete(&object.location).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the object of a version the index no longer has. A failure leaves a file that the next start deletes.
+    async fn discard(&self, meta: Meta) {
+        let deleted = self.objects.delete(&object_path(meta.version)).await;
+        if matches!(deleted, Ok(()) | Err(object_store::Error::NotFound { .. })) {
+            self.index.release(meta.size);
+        }
+    }
+}
+
+fn object_path(version: Uuid) -> ObjectPath {
+    ObjectPath::from(version.to_string())
+}
+
+/// One control plane a folder: two would not see each other's uploads.
+fn lock(folder: &Path) -> Result<fs::File, OpenError> {
+    let unusable =
+        |error: io::Error| OpenError::Folder { path: folder.to_owned(), reason: error.to_string() };
+    let file = fs::File::create(folder.join("lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
+        Err(fs::TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+/// Deletes the staged files of uploads that a crash cut off: `object_store` names them with a `#` and hides them.
+fn sweep_staged(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().contains(&b'#') {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use std::{fs, path::Path};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use tempfile::TempDir;
+
+use crate::{ContentType, Key, Meta, OpenError, PutError, Store, StoreLimits};
+
+const LIMITS: StoreLimits = StoreLimits { max_value_size: 3 << 20, data_limit: 8 << 20 };
+
+fn key(text: &str) -> Key {
+    Key::try_from(text.to_owned()).unwrap()
+}
+
+async fn open(folder: &Path) -> Store {
+    Store::open(folder, LIMITS).await.unwrap()
+}
+
+async fn put(store: &Store, name: &str, value: &[u8]) -> Result<Meta, PutError> {
+    let mut upload = store.upload(key(name), ContentType::try_from("text/plain".to_owned()).unwrap()).await?;
+    for chunk in value.chunks(100_000) {
+        upload.write(&Bytes::copy_from_slice(chunk)).await?;
+    }
+    upload.commit().await
+}
+
+async fn get(store: &Store, name: &str) -> Option<Vec<u8>> {
+    let value = store.read(&key(name), |meta| 0..meta.size).await.unwrap()?;
+    Some(value.stream.try_collect::<Vec<_>>().await.unwrap().concat())
+}
+
+fn files(folder: &TempDir) -> usize {
+    fs::read_dir(folder.path().join("objects")).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_value_comes_back_as_it_was_whole_or_in_part_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let value: Vec<u8> = (0..2_500_000_u32).map(|n| n.to_le_bytes()[n as usize % 4]).collect();
+    let store = open(folder.path()).await;
+    put(&store, "a", &value).await.unwrap();
+    put(&store, "empty", b"").await.unwrap();
+    drop(store);
+    let store = open(folder.path()).await;
+    assert_eq!(get(&store, "a").await.unwrap(), value);
+    assert_eq!(get(&store, "empty").await.unwrap(), b"");
+    let part = store.read(&key("a"), |_| 1_000_000..1_000_003).await.unwrap().unwrap();
+    assert_eq!(part.stream.try_collect::<Vec<_>>().await.unwrap().concat(), value[1_000_000..1_000_003]);
+    let listed: Vec<_> = store.list().into_iter().map(|meta| (meta.key.to_string(), meta.size)).collect();
+    assert_eq!(listed, [("a".to_owned(), 2_500_000), ("empty".to_owned(), 0)]);
+    assert_eq!(store.meta(&key("a")).unwrap().content_type.as_str(), "text/plain");
+}
+
+#[tokio::test]
+async fn replacing_deleting_and_clearing_leave_no_file_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    for n in 0..5 {
+        put(&store, "a", &[n; 10]).await.unwrap();
+        put(&store, "b", &[n; 10]).await.unwrap();
+    }
+    assert_eq!((get(&store, "a").await.unwrap(), files(&folder)), (vec![4; 10], 2));
+    assert!(store.delete(&key("a")).await && !store.delete(&key("a")).await);
+    assert_eq!((get(&store, "a").await, files(&folder)), (None, 1));
+    store.clear().await;
+    assert_eq!((store.list().len(), files(&folder)), (0, 0));
+}
+
+#[tokio::test]
+async fn a_reader_keeps_what_it_opened_while_it_is_replaced_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, "a", &[1; 2_000_000]).await.unwrap();
+    let value = store.read(&key("a"), |meta| 0..meta.size).await.unwrap().unwrap();
+    put(&store, "a", &[2; 10]).await.unwrap();
+    store.delete(&key("a")).await;
+    assert_eq!(value.stream.try_collect::<Vec<_>>().await.unwrap().concat(), [1; 2_000_000]);
+}
+
+#[tokio::test]
+async fn of_many_uploads_at_once_one_is_there_whole_and_still_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let uploads = (0..50_u8).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move { put(&store, "a", &vec![n; 10_000 + n as usize]).await.unwrap() })
+    });
+    for upload in futures_util::future::join_all(uploads).await {
+        upload.unwrap();
+    }
+    let value = get(&store, "a").await.unwrap();
+    assert_eq!(value, vec![value[0]; 10_000 + value[0] as usize]);
+    assert_eq!(files(&folder), 1);
+    drop(store);
+    assert_eq!(get(&open(folder.path()).await, "a").await.unwrap(), value);
+}
+
+#[tokio::test]
+async fn an_upload_over_a_limit_is_refused_and_gives_its_room_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let large = vec![0; 3 << 20];
+    assert!(matches!(put(&store, "a", &vec![0; (3 << 20) + 1]).await, Err(PutError::ValueTooLarge(_))));
+    put(&store, "a", &large).await.unwrap();
+    put(&store, "b", &large).await.unwrap();
+    for _ in 0..3 {
+        assert!(matches!(put(&store, "c", &large).await, Err(PutError::StoreFull(_))));
+    }
+    // Replacing needs room for both versions.
+    assert!(matches!(put(&store, "a", &large).await, Err(PutError::StoreFull(_))));
+    assert_eq!(get(&store, "a").await.unwrap(), large);
+    store.delete(&key("b")).await;
+    put(&store, "a", &large).await.unwrap();
+    put(&store, "c", &large).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_is_dropped_is_never_visible_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, "a", b"old").await.unwrap();
+    let content_type = ContentType::try_from("a/b".to_owned()).unwrap();
+    let mut upload = store.upload(key("a"), content_type).await.unwrap();
+    upload.write(&vec![0; 2 << 20].into()).await.unwrap();
+    assert_eq!(get(&store, "a").await.unwrap(), b"old");
+    drop(upload);
+    assert_eq!(get(&store, "a").await.unwrap(), b"old");
+    for _ in 0..100 {
+        if files(&folder) == 1 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the staged file is still there");
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_swept_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, "a", b"old").await.unwrap();
+    let objects = folder.path().join("objects");
+    let old = fs::read_dir(&objects).unwrap().next().unwrap().unwrap().path();
+    let kept = fs::read(&old).unwrap();
+    put(&store, "a", b"new").await.unwrap();
+    drop(store);
+    // Killed in an upload; killed before the replaced version was deleted; a stranger's and a torn file.
+    fs::write(objects.join(format!("{}#1", uuid::Uuid::now_v7())), b"half").unwrap();
+    fs::write(&old, kept).unwrap();
+    fs::write(objects.join("stranger"), b"x").unwrap();
+    fs::write(objects.join(uuid::Uuid::now_v7().to_string()), b"torn").unwrap();
+    let store = open(folder.path()).await;
+    assert_eq!((get(&store, "a").await.unwrap(), files(&folder)), (b"new".to_vec(), 1));
+}
+
+#[tokio::test]
+async fn a_folder_serves_one_store_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    assert!(matches!(Store::open(folder.path(), LIMITS).await, Err(OpenError::InUse(_))));
+    drop(store);
+    open(folder.path()).await;
+}
