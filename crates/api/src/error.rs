@@ -1,0 +1,186 @@
+//! Errors as HTTP: the only place that knows status codes.
+//!
+//! Every error is `{"detail": ...}`. What is the client's fault says what to do about it; what is ours is logged and
+//! told without its inside.
+
+use axum::{
+    Json,
+    extract::multipart::MultipartError,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use engine::{AdmissionError, ExecuteError, LaunchError};
+use serde_json::json;
+use store::{InvalidContentType, InvalidKey, Key, PutError, ReadError};
+use tracing::error;
+
+use crate::wire::FieldError;
+
+/// Everything a handler can answer instead of what was asked for.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    NoSuchRoute,
+    MethodNotAllowed,
+    /// What the parser said.
+    MalformedJson(String),
+    Invalid(Vec<FieldError>),
+    NotJson,
+    BadKey(InvalidKey),
+    BadContentType(InvalidContentType),
+    BadMultipart(&'static str),
+    Multipart(MultipartError),
+    NoData(Key),
+    BadRange {
+        size: u64,
+    },
+    SlowBody,
+    BrokenBody,
+    BodyTooLarge {
+        limit: u64,
+    },
+    CodeTooLarge {
+        limit: u64,
+    },
+    Execute(ExecuteError),
+    Put(PutError),
+    Read(ReadError),
+    Internal,
+}
+
+/// Seconds after which a client may try again: a slot comes free in about the time of one execution, a restarted
+/// engine or control plane is back in a few seconds.
+const SLOT_RETRY: u32 = 1;
+const RESTART_RETRY: u32 = 5;
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::MalformedJson(_)
+            | Self::BadKey(_)
+            | Self::BadContentType(_)
+            | Self::BadMultipart(_)
+            | Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::Multipart(error) => error.status(),
+            Self::NoSuchRoute | Self::NoData(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge { .. } | Self::CodeTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BadRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Execute(error) => match error {
+                ExecuteError::Admission(_) | ExecuteError::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
+                ExecuteError::Launch(LaunchError::Driver(_) | LaunchError::Handshake(_)) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+                ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned) => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+            },
+            Self::Put(PutError::ValueTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Put(PutError::StoreFull(_) | PutError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Put(PutError::Write(_)) | Self::Read(_) | Self::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    fn detail(&self) -> serde_json::Value {
+        match self {
+            Self::NoSuchRoute => json!("Not Found"),
+            Self::MethodNotAllowed => json!("Method Not Allowed"),
+            Self::MalformedJson(reason) => json!(format!("The request body is not valid JSON: {reason}")),
+            Self::Invalid(errors) => json!(errors),
+            Self::NotJson => json!("Send the request with the header 'Content-Type: application/json'"),
+            Self::BadKey(error) => json!(capitalized(error)),
+            Self::BadContentType(error) => json!(capitalized(error)),
+            Self::BadMultipart(reason) => json!(reason),
+            Self::Multipart(error) => json!(error.body_text()),
+            Self::NoData(key) => json!(format!("No data found for key '{key}'")),
+            Self::BadRange { size } => json!(format!("The range lies outside the value's {size} bytes")),
+            Self::SlowBody => json!("The request body came too slowly"),
+            Self::BrokenBody => json!("The request body ended early"),
+            Self::BodyTooLarge { limit } => {
+                json!(format!("The request body is over the limit of {limit} bytes"))
+            }
+            Self::CodeTooLarge { limit } => json!(format!("The code is over the limit of {limit} bytes")),
+            Self::Execute(ExecuteError::Admission(error)) => json!(capitalized(error)),
+            Self::Execute(ExecuteError::Lost(_)) => {
+                json!("The container was lost during the run, through no fault of the code: try again")
+            }
+            Self::Execute(ExecuteError::Launch(LaunchError::Driver(_) | LaunchError::Handshake(_))) => {
+                json!("No container could be started: try again later, /health says why")
+            }
+            Self::Put(PutError::Write(_))
+            | Self::Read(_)
+            | Self::Execute(ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned))
+            | Self::Internal => json!("Internal Server Error"),
+            Self::Put(error @ (PutError::ValueTooLarge(_) | PutError::StoreFull(_) | PutError::DiskFull)) => {
+                json!(capitalized(error))
+            }
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Execute(ExecuteError::Admission(AdmissionError::Draining)) => Some(RESTART_RETRY),
+            Self::Execute(ExecuteError::Admission(_)) => Some(SLOT_RETRY),
+            Self::Execute(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RESTART_RETRY),
+            _ => None,
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Put(error @ PutError::Write(source)) => error!(%error, ?source, "upload failed"),
+            Self::Read(error) => error!(%error, source = ?error, "download failed"),
+            // Executions are logged by the engine's events, panics by the panic hook.
+            _ => {}
+        }
+    }
+}
+
+/// Our own texts begin with an ASCII letter.
+fn capitalized(error: &impl ToString) -> String {
+    let mut text = error.to_string();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let mut response = (self.status(), Json(json!({ "detail": self.detail() }))).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Self::BadRange { size } = self
+            && let Ok(value) = HeaderValue::try_from(format!("bytes */{size}"))
+        {
+            headers.insert(header::CONTENT_RANGE, value);
+        }
+        response
+    }
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$source> for ApiError {
+            fn from(error: $source) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from! {
+    ExecuteError => Execute,
+    InvalidContentType => BadContentType,
+    InvalidKey => BadKey,
+    MultipartError => Multipart,
+    PutError => Put,
+    ReadError => Read,
+}

@@ -1,0 +1,42 @@
+//! The HTTP surface: translation only. A URL leads to its file by [`router`]; [`error`] has the only status codes.
+
+mod body;
+mod error;
+mod json_check;
+mod request_id;
+mod router;
+mod routes;
+mod wire;
+
+use std::time::Duration;
+
+use engine::Engine;
+use store::Store;
+
+pub use self::router::router;
+
+/// Limits of the HTTP surface itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiConfig {
+    /// Bytes of a request body, uploads excepted.
+    pub max_body: u64,
+    /// Bytes of the `code` field.
+    pub max_code_size: u64,
+    /// Bytes of one uploaded value.
+    pub max_value_size: u64,
+    /// Longest pause between two parts of a request body.
+    pub body_idle: Duration,
+    /// Longest time a request body, uploads excepted, may take.
+    pub body_total: Duration,
+}
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct App {
+    /// Runs code.
+    pub engine: Engine,
+    /// Keeps data.
+    pub store: Store,
+    /// Limits of this layer.
+    pub config: ApiConfig,
+}

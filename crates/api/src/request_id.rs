@@ -1,0 +1,44 @@
+//! What every request gets: an id, told as `X-Request-Id`, and a line in the log.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::debug;
+use uuid::Uuid;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+const LONGEST: usize = 128;
+
+/// The id an execution started by this request has: always ours, so that no client can choose another's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExecutionId(pub(crate) Uuid);
+
+/// Answers with the client's own id if it sent one, else with the id of the execution.
+pub(crate) async fn assign(mut request: Request, next: Next) -> Response {
+    let id = Uuid::now_v7();
+    request.extensions_mut().insert(ExecutionId(id));
+    let sent = request.headers().get(HEADER).filter(|value| (1..=LONGEST).contains(&value.len())).cloned();
+    // The route, not the path: a path holds keys.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let began = Instant::now();
+
+    let mut response = next.run(request).await;
+    debug!(
+        request.id = %id,
+        %method,
+        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        duration_ms = began.elapsed().as_secs_f64() * 1e3,
+        "answered"
+    );
+    if let Some(value) = sent.or_else(|| HeaderValue::try_from(id.to_string()).ok()) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}

@@ -1,0 +1,42 @@
+//! Every URL and its handler.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    response::IntoResponse,
+    routing::{delete, get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    App,
+    error::ApiError,
+    request_id,
+    routes::{data, execute, health},
+};
+
+/// The whole surface.
+pub fn router(app: App) -> Router {
+    // The wildcard catches keys with slashes in them, so that they are told what a key is instead of a plain 404.
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/execute_code", post(execute::execute))
+        .route("/upload_data/", post(data::upload_without_key))
+        .route("/upload_data/{*key}", post(data::upload))
+        .route("/get_data/", get(data::without_key))
+        .route("/get_data/{*key}", get(data::get))
+        .route("/clear_data", get(data::clear))
+        .route("/data", get(data::list))
+        .route("/data/", delete(data::without_key))
+        .route("/data/{*key}", delete(data::delete))
+        .fallback(async || ApiError::NoSuchRoute)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        // Each route limits its own body, by the operator's flags.
+        .layer(DefaultBodyLimit::disable())
+        // From the inside to the outside. A panic's message, already on stderr, is none of the client's business.
+        .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
+        .layer(middleware::from_fn(request_id::assign))
+        .with_state(app)
+}

@@ -1,0 +1,64 @@
+//! `/upload_data`, `/get_data`, `/clear_data` and `/data`.
+
+mod download;
+mod upload;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{InvalidKey, Key, Meta};
+
+pub(crate) use self::{
+    download::get,
+    upload::{upload, upload_without_key},
+};
+use crate::{App, error::ApiError};
+
+/// What `GET /data` says of a value.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    key: Key,
+    size: u64,
+    content_type: String,
+    created_at: String,
+    /// Values are kept until they are deleted.
+    expires_at: Option<String>,
+}
+
+impl From<Meta> for Listed {
+    fn from(meta: Meta) -> Self {
+        Self {
+            size: meta.size,
+            content_type: meta.content_type.as_str().to_owned(),
+            created_at: meta.created_at.to_rfc3339_opts(store::SecondsFormat::Millis, true),
+            expires_at: None,
+            key: meta.key,
+        }
+    }
+}
+
+/// `GET /data`.
+pub(crate) async fn list(State(app): State<App>) -> Json<Vec<Listed>> {
+    Json(app.store.list().into_iter().map(Listed::from).collect())
+}
+
+/// `DELETE /data/{key}`.
+pub(crate) async fn delete(State(app): State<App>, Path(key): Path<String>) -> Result<StatusCode, ApiError> {
+    let key = Key::try_from(key)?;
+    if app.store.delete(&key).await { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NoData(key)) }
+}
+
+/// `GET /clear_data`.
+pub(crate) async fn clear(State(app): State<App>) -> Json<Value> {
+    app.store.clear().await;
+    Json(json!({ "message": "All data cleared" }))
+}
+
+/// A path that ends where its key should begin.
+pub(crate) async fn without_key() -> ApiError {
+    InvalidKey.into()
+}

@@ -1,0 +1,30 @@
+//! `POST /execute_code`.
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName},
+};
+
+use super::{content_type, is_json};
+use crate::{App, body, error::ApiError, request_id::ExecutionId, wire::execute};
+
+/// Runs code. If the client leaves, this future is dropped and the run with it.
+pub(crate) async fn execute(
+    State(app): State<App>,
+    Extension(ExecutionId(id)): Extension<ExecutionId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<([(HeaderName, &'static str); 1], Json<execute::Response>), ApiError> {
+    if !content_type(&headers).is_some_and(|mime| is_json(&mime)) {
+        body::linger(body);
+        return Err(ApiError::NotJson);
+    }
+    let request = {
+        let body = body::read(&headers, body, &app.config).await?;
+        execute::request(&body, id, app.engine.bounds(), app.config.max_code_size)?
+    };
+    let outcome = app.engine.execute(request).await?;
+    Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], Json(execute::Response::new(id, outcome))))
+}

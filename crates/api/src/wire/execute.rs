@@ -1,0 +1,202 @@
+//! `POST /execute_code`: its request and its response.
+
+use engine::{Bounds, ExecutionRequest, Omitted, Outcome, Status, Truncated, Usage};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Form;
+use crate::error::ApiError;
+
+/// Parses and validates a request body.
+pub(crate) fn request(
+    body: &[u8],
+    id: Uuid,
+    bounds: &Bounds,
+    max_code_size: u64,
+) -> Result<ExecutionRequest, ApiError> {
+    let mut form = Form::read(body)?;
+    let code: Option<String> = form.required("code");
+    let input_data = form.optional("input_data").unwrap_or_else(empty_object);
+    let timeout = form.bounded("timeout", bounds.default_timeout(), |seconds| bounds.timeout(seconds));
+    let memory = form.bounded("memory_mb", bounds.default_memory(), |mebibytes| bounds.memory_mib(mebibytes));
+    let stdin = form.optional("stdin").unwrap_or_default();
+    let args = form.optional("args").unwrap_or_default();
+    form.finish()?;
+    let code = code.ok_or(ApiError::Internal)?;
+    if code.len() as u64 > max_code_size {
+        return Err(ApiError::CodeTooLarge { limit: max_code_size });
+    }
+    Ok(ExecutionRequest { id, code, input_data, timeout, memory, stdin, args })
+}
+
+fn empty_object() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).unwrap_or_default()
+}
+
+/// What a run is answered with.
+#[derive(Debug, Serialize)]
+pub(crate) struct Response {
+    id: Uuid,
+    status: Status,
+    result: Option<Box<RawValue>>,
+    stdout: String,
+    stderr: String,
+    execution_time: f64,
+    error: Option<String>,
+    exit_code: Option<i32>,
+    signal: Option<String>,
+    omitted: Vec<Omitted>,
+    truncated: Truncated,
+    usage: Usage,
+}
+
+impl Response {
+    pub(crate) fn new(id: Uuid, outcome: Outcome) -> Self {
+        let Outcome {
+            status,
+            result,
+            stdout,
+            stderr,
+            execution_time,
+            error,
+            exit_code,
+            signal,
+            omitted,
+            truncated,
+            usage,
+        } = outcome;
+        Self {
+            id,
+            status,
+            result,
+            stdout,
+            stderr,
+            execution_time,
+            error,
+            exit_code,
+            signal,
+            omitted,
+            truncated,
+            usage,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{body::to_bytes, response::IntoResponse};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const MAX_CODE: u64 = 1000;
+
+    fn parse(body: &str) -> Result<ExecutionRequest, ApiError> {
+        let bounds = Bounds {
+            default_timeout: Duration::from_secs(30),
+            max_timeout: Duration::from_secs(300),
+            default_memory: 512 << 20,
+            max_memory: 2 << 30,
+        };
+        request(body.as_bytes(), Uuid::nil(), &bounds, MAX_CODE)
+    }
+
+    async fn refused(body: &str) -> (u16, Value) {
+        let response = parse(body).map(|_| ()).unwrap_err().into_response();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[test]
+    fn a_full_request_is_taken_as_it_is_and_an_empty_one_has_the_defaults() {
+        let full = r#"{"code": "a", "input_data": {"x": 1e2}, "timeout": 1.5, "memory_mb": 256.0, "stdin": "s", "args": ["é"]}"#;
+        let full = parse(full).unwrap();
+        assert_eq!(
+            (full.code.as_str(), full.input_data.get(), full.stdin.as_str()),
+            ("a", r#"{"x": 1e2}"#, "s")
+        );
+        assert_eq!((full.timeout.get(), full.memory.bytes()), (Duration::from_millis(1500), 256 << 20));
+        assert_eq!(full.args, ["é"]);
+        let least = parse(r#"{"code": ""}"#).unwrap();
+        assert_eq!((least.code.as_str(), least.input_data.get(), least.args.len()), ("", "{}", 0));
+        assert_eq!((least.timeout.get(), least.memory.bytes()), (Duration::from_secs(30), 512 << 20));
+    }
+
+    #[tokio::test]
+    async fn everything_wrong_is_told_at_once_as_fastapi_does() {
+        let (status, body) = refused(
+            r#"{"input_data": [1], "timeout": "5", "memory_mb": 1, "stdin": null, "args": ["a", 1], "timout": 5}"#,
+        )
+        .await;
+        assert_eq!(status, 422);
+        insta::assert_json_snapshot!(body);
+    }
+
+    #[tokio::test]
+    async fn numbers_out_of_range_are_told_with_their_range() {
+        let cases = [
+            (r#""timeout": 0"#, "Input should be greater than 0"),
+            (r#""timeout": -1"#, "Input should be greater than 0"),
+            (r#""timeout": 1e308"#, "Input should be less than or equal to 300"),
+            (r#""timeout": 1e999"#, "Input should be a finite number"),
+            (r#""timeout": true"#, "Input should be a valid number"),
+            (r#""memory_mb": 31"#, "Input should be greater than or equal to 32"),
+            (r#""memory_mb": 1e999"#, "Input should be less than or equal to 2048"),
+            (r#""memory_mb": -99999999999999999999"#, "Input should be greater than or equal to 32"),
+            (r#""memory_mb": 256.5"#, "Input should be a valid integer"),
+        ];
+        for (field, msg) in cases {
+            let (status, body) = refused(&format!(r#"{{"code": "", {field}}}"#)).await;
+            assert_eq!((status, &body["detail"][0]["msg"]), (422, &json!(msg)), "{field}");
+        }
+    }
+
+    #[tokio::test]
+    async fn malformed_bodies_are_refused_with_the_place() {
+        for (body, status, reason) in [
+            ("", 400, "EOF while parsing a value at line 1 column 0"),
+            (r#"{"code": "#, 400, "EOF while parsing a value"),
+            (r#"{"code": "", "timeout": NaN}"#, 400, "expected value at line 1 column 25"),
+            (r#"{"code": "a", "code": "b"}"#, 400, "the field \"code\" appears twice"),
+            ("[]", 422, "Input should be a valid dictionary"),
+            (
+                r#"{"code": "", "input_data": {"a": 1, "a": 1}}"#,
+                422,
+                "the name \"a\" appears twice in one object",
+            ),
+            (r#"{"code": "\ud800"}"#, 422, "Input should be a valid string"),
+        ] {
+            let (got, answer) = refused(body).await;
+            assert_eq!(got, status, "{body}");
+            assert!(answer.to_string().replace("\\\"", "\"").contains(reason), "{body}: {answer}");
+        }
+        let deep =
+            format!(r#"{{"code": "", "input_data": {{"a": {}{}}}}}"#, "[".repeat(200), "]".repeat(200));
+        let (status, answer) = refused(&deep).await;
+        assert_eq!(status, 422);
+        assert!(
+            answer.to_string().contains("recursion limit") && answer.to_string().len() < 1000,
+            "{answer}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_error_stays_small_however_large_the_request() {
+        let many: String = (0..50_000).map(|n| format!(r#""f{n}": 0, "#)).collect();
+        let (_, answer) = refused(&format!(r#"{{{many} "code": ""}}"#)).await;
+        assert!(answer.to_string().len() < 50_000);
+        let (_, answer) = refused(&format!(r#"{{"code": ["{}"]}}"#, "ä".repeat(100_000))).await;
+        assert!(answer.to_string().len() < 1_000);
+    }
+
+    #[tokio::test]
+    async fn code_over_its_limit_is_too_large() {
+        assert!(parse(&json!({ "code": "x".repeat(1000) }).to_string()).is_ok());
+        let (status, answer) = refused(&json!({ "code": "x".repeat(1001) }).to_string()).await;
+        assert_eq!((status, answer), (413, json!({ "detail": "The code is over the limit of 1000 bytes" })));
+    }
+}

@@ -1,0 +1,268 @@
+//! Reads a JSON object field by field, and reports everything that is wrong with it at once, in the form and with the
+//! type names of FastAPI and Pydantic.
+
+use std::fmt;
+
+use engine::OutOfRange;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, Visitor},
+};
+use serde_json::{Value, json, value::RawValue};
+
+use crate::{
+    error::ApiError,
+    json_check::{AnyJson, check_text},
+};
+
+/// One thing wrong with a request.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FieldError {
+    loc: Vec<Value>,
+    msg: String,
+    r#type: &'static str,
+    input: Value,
+}
+
+/// A JSON object whose fields are taken out one by one.
+pub(crate) struct Form<'a> {
+    whole: &'a RawValue,
+    fields: Vec<(String, &'a RawValue)>,
+    errors: Vec<FieldError>,
+}
+
+/// A type a field can have.
+pub(crate) trait Field: Sized {
+    /// Takes the value, or says which [`Mismatch`]es it has.
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>>;
+}
+
+/// Why a value is not of a type.
+pub(crate) struct Mismatch {
+    /// Place within the field, such as the index in an array.
+    at: Option<usize>,
+    r#type: &'static str,
+    msg: String,
+    input: Value,
+}
+
+impl Mismatch {
+    fn new(r#type: &'static str, msg: impl Into<String>, raw: &RawValue) -> Self {
+        Self { at: None, r#type, msg: msg.into(), input: echo(raw) }
+    }
+}
+
+impl<'a> Form<'a> {
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self, ApiError> {
+        let whole: &RawValue =
+            serde_json::from_slice(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
+        if !whole.get().starts_with('{') {
+            return Err(ApiError::Invalid(vec![FieldError {
+                loc: vec![json!("body")],
+                msg: "Input should be a valid dictionary".to_owned(),
+                r#type: "dict_type",
+                input: echo(whole),
+            }]));
+        }
+        let fields: Fields =
+            serde_json::from_str(whole.get()).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
+        Ok(Self { whole, fields: fields.0, errors: Vec::new() })
+    }
+
+    /// A field that must be there.
+    pub(crate) fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
+        if !self.fields.iter().any(|(field, _)| field == name) {
+            let input = echo(self.whole);
+            self.reject(name, None, "missing", "Field required".to_owned(), input);
+        }
+        self.optional(name)
+    }
+
+    /// A field that may be there.
+    pub(crate) fn optional<T: Field>(&mut self, name: &'static str) -> Option<T> {
+        let at = self.fields.iter().position(|(field, _)| field == name)?;
+        let (_, raw) = self.fields.swap_remove(at);
+        match T::parse(raw) {
+            Ok(value) => Some(value),
+            Err(mismatches) => {
+                for Mismatch { at, r#type, msg, input } in mismatches {
+                    self.reject(name, at, r#type, msg, input);
+                }
+                None
+            }
+        }
+    }
+
+    /// A number that may be there and that `bound` must take.
+    pub(crate) fn bounded<T: Field + Copy + Serialize, B>(
+        &mut self,
+        name: &'static str,
+        default: B,
+        bound: impl FnOnce(T) -> Result<B, OutOfRange>,
+    ) -> B {
+        let Some(value) = self.optional::<T>(name) else { return default };
+        bound(value).unwrap_or_else(|out| {
+            let (r#type, msg) = match out {
+                OutOfRange::NotFinite => ("finite_number", "Input should be a finite number".to_owned()),
+                OutOfRange::NotAbove(bound) => {
+                    ("greater_than", format!("Input should be greater than {bound}"))
+                }
+                OutOfRange::Below(bound) => {
+                    ("greater_than_equal", format!("Input should be greater than or equal to {bound}"))
+                }
+                OutOfRange::Above(bound) => {
+                    ("less_than_equal", format!("Input should be less than or equal to {bound}"))
+                }
+            };
+            self.reject(name, None, r#type, msg, json!(value));
+            default
+        })
+    }
+
+    /// Everything that was wrong, fields nobody took among it.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        for (name, raw) in std::mem::take(&mut self.fields) {
+            let (loc, input) = (vec![json!("body"), json!(clip(&name))], echo(raw));
+            let msg = "Extra inputs are not permitted".to_owned();
+            self.errors.push(FieldError { loc, msg, r#type: "extra_forbidden", input });
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.errors)) }
+    }
+
+    fn reject(&mut self, name: &str, at: Option<usize>, r#type: &'static str, msg: String, input: Value) {
+        let mut loc = vec![json!("body"), json!(name)];
+        loc.extend(at.map(|index| json!(index)));
+        self.errors.push(FieldError { loc, msg, r#type, input });
+    }
+}
+
+/// Longest input an error gives back whole, bytes.
+const ECHO: usize = 256;
+
+/// What came in, so that the client recognizes it; cut, so that a large request has no large error.
+fn echo(raw: &RawValue) -> Value {
+    let text = raw.get();
+    if text.len() <= ECHO {
+        serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+    } else {
+        json!(clip(text))
+    }
+}
+
+fn clip(text: &str) -> String {
+    if text.len() <= ECHO {
+        return text.to_owned();
+    }
+    let end = (0..=ECHO).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    format!("{}…", &text[..end])
+}
+
+/// The fields in order, their values unparsed; a name that appears twice is an error.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields: Vec<(String, &RawValue)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    if fields.iter().any(|(earlier, _)| *earlier == name) {
+                        let name = clip(&name);
+                        return Err(A::Error::custom(format_args!("the field {name:?} appears twice")));
+                    }
+                    if fields.len() == MOST_FIELDS {
+                        return Err(A::Error::custom("too many fields"));
+                    }
+                    fields.push((name, value));
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor).map(Self)
+    }
+}
+
+/// No request has nearly as many; without a cap a body of tiny unknown fields would have a far larger error.
+const MOST_FIELDS: usize = 100;
+
+impl Field for String {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        serde_json::from_str(raw.get()).map_err(|error| {
+            vec![if raw.get().starts_with('"') {
+                Mismatch::new("string_unicode", format!("Input should be a valid string: {error}"), raw)
+            } else {
+                Mismatch::new("string_type", "Input should be a valid string", raw)
+            }]
+        })
+    }
+}
+
+impl Field for f64 {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        let is_number = raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        if !is_number {
+            return Err(vec![Mismatch::new("float_type", "Input should be a valid number", raw)]);
+        }
+        // The text is a JSON number: what does not fit is infinite.
+        Ok(raw.get().parse().unwrap_or(Self::INFINITY))
+    }
+}
+
+impl Field for i64 {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        let number = <f64 as Field>::parse(raw);
+        match number {
+            // JSON does not tell 256 from 256.0. Saturates, so that what is out of range is told as such.
+            Ok(number) if number.fract() == 0.0 || number.is_infinite() => Ok(number as Self),
+            _ => Err(vec![Mismatch::new("int_type", "Input should be a valid integer", raw)]),
+        }
+    }
+}
+
+impl Field for Vec<String> {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get())
+            .map_err(|_| vec![Mismatch::new("list_type", "Input should be a valid list", raw)])?;
+        let mut mismatches = Vec::new();
+        let mut strings = Self::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            match String::parse(item) {
+                Ok(string) => strings.push(string),
+                Err(found) => {
+                    mismatches
+                        .extend(found.into_iter().map(|mismatch| Mismatch { at: Some(index), ..mismatch }));
+                }
+            }
+            if mismatches.len() == MOST_FIELDS {
+                break;
+            }
+        }
+        if mismatches.is_empty() { Ok(strings) } else { Err(mismatches) }
+    }
+}
+
+/// A JSON object, kept as text, in which every name is unique and which is at most 128 levels deep.
+impl Field for Box<RawValue> {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        if !raw.get().starts_with('{') {
+            return Err(vec![Mismatch::new("dict_type", "Input should be a valid dictionary", raw)]);
+        }
+        check_text(raw.get(), AnyJson { unique: true }).map_err(|error| {
+            vec![Mismatch::new(
+                "json_invalid",
+                format!("Input should be an object of plain JSON: {error}"),
+                raw,
+            )]
+        })?;
+        Ok(raw.to_owned())
+    }
+}

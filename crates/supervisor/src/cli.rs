@@ -1,0 +1,76 @@
+//! The command line: flags in, plain configs out.
+
+mod flags;
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use api::ApiConfig;
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use engine::{EngineConfig, driver::hardening::Hardening};
+use store::StoreLimits;
+use telemetry::logging::Format;
+use tracing::level_filters::LevelFilter;
+
+pub(crate) use self::flags::Flags;
+
+/// Runs untrusted Python behind an HTTP API, each call in a throwaway container of its own.
+///
+/// Every flag can be given as an environment variable as well; a flag wins. Sizes are in bytes or with a unit (`64m`,
+/// `2g`: binary, as Docker means them), times have a unit (`500ms`, `30s`, `5m`).
+#[derive(Debug, Parser)]
+#[command(name = "code-sandbox", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask a control plane that runs with these flags whether code can run: exit status 0 if it can, else 1.
+    Health,
+}
+
+/// What the flags amount to.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) docker_host: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) log_format: Format,
+    pub(crate) log_level: LevelFilter,
+    pub(crate) engine: EngineConfig,
+    pub(crate) api: ApiConfig,
+    pub(crate) store: StoreLimits,
+    container: Hardening,
+}
+
+impl Config {
+    /// The container settings of one life of one control plane.
+    pub(crate) fn hardening(&self, instance: &str, generation: &str) -> Hardening {
+        Hardening {
+            instance: instance.to_owned(),
+            generation: generation.to_owned(),
+            ..self.container.clone()
+        }
+    }
+}
+
+/// Flags that are valid each by itself, but not together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Conflict(String);
+
+/// Reports a conflict as clap reports a wrong value: usage on stderr, exit status 2.
+pub(crate) fn report(conflict: Conflict) -> ExitCode {
+    let error = Cli::command().error(ErrorKind::ValueValidation, conflict);
+    // A closed stderr changes nothing about the status.
+    let _ = error.print();
+    ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests;

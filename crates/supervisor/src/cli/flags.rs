@@ -1,0 +1,251 @@
+//! Every flag: its meaning, unit, default and range.
+
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use api::ApiConfig;
+use clap::{Args, ValueEnum};
+use engine::{Bounds, EngineConfig, MIN_MEMORY, driver::hardening::Hardening, size::ByteSize};
+use store::StoreLimits;
+use telemetry::logging::Format;
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    Config, Conflict,
+    values::{Bytes, Cpus, Seconds, cpus, duration, size},
+};
+
+/// Name of the runner image this version is released with.
+const RUNNER_IMAGE: &str = concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION"));
+
+#[derive(Debug, Args)]
+pub(crate) struct Flags {
+    /// Address and port to listen on.
+    #[arg(long, env = "CODE_SANDBOX_LISTEN", default_value = "0.0.0.0:8000", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+
+    /// Docker engine: `unix:///path` or `tcp://address:port` [default: $DOCKER_HOST, else the local socket].
+    #[arg(long, env = "CODE_SANDBOX_DOCKER_HOST", value_name = "URL", value_parser = super::values::docker_host)]
+    docker_host: Option<String>,
+
+    /// Image of the runner.
+    #[arg(long, env = "CODE_SANDBOX_IMAGE", default_value = RUNNER_IMAGE, value_name = "NAME")]
+    image: String,
+
+    /// OCI runtime of the containers, such as `runc`, `crun` or `runsc` [default: the engine's own].
+    #[arg(long, env = "CODE_SANDBOX_RUNTIME", value_name = "NAME")]
+    runtime: Option<String>,
+
+    /// Wall-clock time of an execution that names none.
+    #[arg(long, env = "CODE_SANDBOX_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("1ms", "24h"))]
+    timeout: Seconds,
+
+    /// Longest time an execution may name.
+    #[arg(long, env = "CODE_SANDBOX_MAX_TIMEOUT", default_value = "5m", value_name = "TIME", value_parser = duration("1ms", "24h"))]
+    max_timeout: Seconds,
+
+    /// Memory of an execution that names none.
+    #[arg(long, env = "CODE_SANDBOX_MEMORY", default_value = "512m", value_name = "SIZE", value_parser = size("32m", "1t"))]
+    memory: Bytes,
+
+    /// Most memory an execution may name.
+    #[arg(long, env = "CODE_SANDBOX_MAX_MEMORY", default_value = "2g", value_name = "SIZE", value_parser = size("32m", "1t"))]
+    max_memory: Bytes,
+
+    /// Processors of an execution.
+    #[arg(long, env = "CODE_SANDBOX_CPUS", default_value = "1", value_name = "NUMBER", value_parser = cpus)]
+    cpus: Cpus,
+
+    /// Processes and threads of an execution, the runner's own included.
+    #[arg(long, env = "CODE_SANDBOX_PIDS", default_value = "128", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(8..=32_768))]
+    pids: u32,
+
+    /// Size of `/workspace`, the current directory; counts as memory.
+    #[arg(long, env = "CODE_SANDBOX_WORKSPACE_SIZE", default_value = "64m", value_name = "SIZE", value_parser = size("1m", "1t"))]
+    workspace_size: Bytes,
+
+    /// Size of `/tmp`; counts as memory.
+    #[arg(long, env = "CODE_SANDBOX_TMP_SIZE", default_value = "64m", value_name = "SIZE", value_parser = size("1m", "1t"))]
+    tmp_size: Bytes,
+
+    /// Size of `/dev/shm`; counts as memory.
+    #[arg(long, env = "CODE_SANDBOX_SHM_SIZE", default_value = "32m", value_name = "SIZE", value_parser = size("1m", "1t"))]
+    shm_size: Bytes,
+
+    /// Most an execution may write to stdout, and to stderr.
+    #[arg(long, env = "CODE_SANDBOX_OUTPUT_LIMIT", default_value = "1m", value_name = "SIZE", value_parser = size("1k", "1g"))]
+    output_limit: Bytes,
+
+    /// Most the encoded result of an execution may have.
+    #[arg(long, env = "CODE_SANDBOX_RESULT_LIMIT", default_value = "8m", value_name = "SIZE", value_parser = size("1k", "1g"))]
+    result_limit: Bytes,
+
+    /// Most a request body may have, uploads excepted.
+    #[arg(long, env = "CODE_SANDBOX_MAX_BODY", default_value = "32m", value_name = "SIZE", value_parser = size("1k", "1g"))]
+    max_body: Bytes,
+
+    /// Most the code of a request may have.
+    #[arg(long, env = "CODE_SANDBOX_MAX_CODE_SIZE", default_value = "1m", value_name = "SIZE", value_parser = size("1", "1g"))]
+    max_code_size: Bytes,
+
+    /// Executions at the same time [default: twice the processors].
+    #[arg(long, env = "CODE_SANDBOX_MAX_EXECUTIONS", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_executions: Option<u32>,
+
+    /// Requests that may wait for a running execution to end.
+    #[arg(long, env = "CODE_SANDBOX_QUEUE_SIZE", default_value = "64", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    queue_size: u32,
+
+    /// Longest time a request may wait.
+    #[arg(long, env = "CODE_SANDBOX_QUEUE_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("1ms", "1h"))]
+    queue_timeout: Seconds,
+
+    /// Folder of the uploaded data and of this instance's identity; one control plane each.
+    #[arg(long, env = "CODE_SANDBOX_DATA_DIR", default_value = "/data", value_name = "PATH")]
+    data_dir: PathBuf,
+
+    /// Most one uploaded value may have.
+    #[arg(long, env = "CODE_SANDBOX_MAX_VALUE_SIZE", default_value = "256m", value_name = "SIZE", value_parser = size("1", "1t"))]
+    max_value_size: Bytes,
+
+    /// Most all uploaded values together may have.
+    #[arg(long, env = "CODE_SANDBOX_DATA_LIMIT", default_value = "4g", value_name = "SIZE", value_parser = size("1", "1024t"))]
+    data_limit: Bytes,
+
+    /// How long running executions may go on after SIGTERM or SIGINT before they are cancelled.
+    #[arg(long, env = "CODE_SANDBOX_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("0s", "24h"))]
+    drain_timeout: Seconds,
+
+    /// How a log line looks: `auto` is text on a terminal and JSON elsewhere.
+    #[arg(long, env = "CODE_SANDBOX_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
+    log_format: LogFormat,
+
+    /// What is logged.
+    #[arg(long, env = "CODE_SANDBOX_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    log_level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Longest pause between two parts of a request body.
+const BODY_IDLE: Duration = Duration::from_secs(10);
+/// Longest time a request body, uploads excepted, may take.
+const BODY_TOTAL: Duration = Duration::from_secs(60);
+
+impl Flags {
+    /// Checks what no flag can check alone.
+    pub(crate) fn config(self) -> Result<Config, Conflict> {
+        not_above("timeout", self.timeout, "max-timeout", self.max_timeout)?;
+        not_above("memory", self.memory, "max-memory", self.max_memory)?;
+        not_above("max-value-size", self.max_value_size, "data-limit", self.data_limit)?;
+        let file_systems = self.workspace_size.0.0 + self.tmp_size.0.0 + self.shm_size.0.0;
+        if file_systems + MIN_MEMORY > self.memory.0.0 {
+            return Err(Conflict(format!(
+                "--workspace-size, --tmp-size and --shm-size count as memory: their sum of {} and the {} that the \
+                 runner needs must not be above --memory, which is {}",
+                ByteSize(file_systems),
+                ByteSize(MIN_MEMORY),
+                self.memory
+            )));
+        }
+        let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+        let max_executions = self.max_executions.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
+        let local = || "unix:///var/run/docker.sock".to_owned();
+        let docker_host =
+            self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()).unwrap_or_else(local);
+        Ok(Config {
+            listen: self.listen,
+            docker_host,
+            data_dir: self.data_dir,
+            drain_timeout: self.drain_timeout.0,
+            log_format: self.log_format.into(),
+            log_level: self.log_level.into(),
+            engine: EngineConfig {
+                max_executions: NonZeroU32::new(max_executions).unwrap_or(NonZeroU32::MIN),
+                queue_size: self.queue_size,
+                queue_timeout: self.queue_timeout.0,
+                output_limit: self.output_limit.0.0,
+                result_limit: self.result_limit.0.0,
+                bounds: Bounds {
+                    default_timeout: self.timeout.0,
+                    max_timeout: self.max_timeout.0,
+                    default_memory: self.memory.0.0,
+                    max_memory: self.max_memory.0.0,
+                },
+            },
+            api: ApiConfig {
+                max_body: self.max_body.0.0,
+                max_code_size: self.max_code_size.0.0,
+                max_value_size: self.max_value_size.0.0,
+                body_idle: BODY_IDLE,
+                body_total: BODY_TOTAL,
+            },
+            store: StoreLimits { max_value_size: self.max_value_size.0.0, data_limit: self.data_limit.0.0 },
+            container: Hardening {
+                image: self.image,
+                runtime: self.runtime,
+                milli_cpus: self.cpus.milli(),
+                pids: NonZeroU32::new(self.pids).unwrap_or(NonZeroU32::MIN),
+                memory: self.memory.0.0,
+                workspace_size: self.workspace_size.0.0,
+                tmp_size: self.tmp_size.0.0,
+                shm_size: self.shm_size.0.0,
+                instance: String::new(),
+                generation: String::new(),
+            },
+        })
+    }
+}
+
+fn not_above<T: PartialOrd + std::fmt::Display>(
+    flag: &str,
+    value: T,
+    limit_flag: &str,
+    limit: T,
+) -> Result<(), Conflict> {
+    if value <= limit {
+        return Ok(());
+    }
+    Err(Conflict(format!("--{flag} is {value}, above --{limit_flag}, which is {limit}")))
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Auto => Self::Auto,
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}

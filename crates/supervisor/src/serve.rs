@@ -1,0 +1,111 @@
+//! The life of the service: open, prove, serve, drain.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use api::App;
+use axum_server::{Handle, accept::NoDelayAcceptor};
+use engine::{
+    Engine, StartError,
+    driver::{Driver, DriverError, docker::DockerDriver},
+};
+use hyper_util::rt::TokioTimer;
+use store::{OpenError, Store};
+use telemetry::EngineLog;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+use crate::{cli::Config, instance};
+
+/// A client that takes longer to send its headers is no client.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// After the drain every answer is written; this is for clients that do not read theirs.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Why the service ended otherwise than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error("cannot listen on {address} ({reason}): choose another address with --listen")]
+    Listen { address: SocketAddr, reason: io::Error },
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("the instance id cannot be kept in the data folder: {0}")]
+    Instance(io::Error),
+    #[error(transparent)]
+    Docker(#[from] DriverError),
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    #[error("serving failed: {0}")]
+    Server(io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT has drained it; a second signal hurries the drain.
+pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let address = config.listen;
+    let listener =
+        TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
+    let listener = listener.into_std().map_err(ServeError::Server)?;
+
+    let store = Store::open(&config.data_dir, config.store).await?;
+    // Only now: the store's lock says that this folder, and so its instance, is ours alone.
+    let instance = instance::id(&config.data_dir).map_err(ServeError::Instance)?;
+    let hardening = config.hardening(&instance, &Uuid::now_v7().to_string());
+    let image = hardening.image.clone();
+    let driver: Arc<dyn Driver> = Arc::new(DockerDriver::new(&config.docker_host, hardening)?);
+    let engine = tokio::select! {
+        engine = Engine::start(driver, config.engine, Arc::new(EngineLog)) => engine?,
+        () = signals.next() => return Ok(()),
+    };
+
+    let app = App { engine: engine.clone(), store, config: config.api };
+    let handle = Handle::new();
+    let mut server = axum_server::from_tcp(listener)
+        .map_err(ServeError::Server)?
+        .acceptor(NoDelayAcceptor::new())
+        .handle(handle.clone());
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let server = tokio::spawn(server.serve(api::router(app).into_make_service()));
+    info!(%address, %image, %instance, version = env!("CARGO_PKG_VERSION"), "ready: the API is open to whoever can reach it");
+
+    signals.next().await;
+    info!(patience = ?config.drain_timeout, "draining: a second signal hurries");
+    let impatient = CancellationToken::new();
+    let drain = engine.drain(config.drain_timeout, &impatient);
+    tokio::pin!(drain);
+    tokio::select! {
+        () = &mut drain => {}
+        () = signals.next() => {
+            impatient.cancel();
+            drain.await;
+        }
+    }
+    handle.graceful_shutdown(Some(LAST_ANSWERS));
+    let served = server.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    info!("stopped");
+    served.map_err(ServeError::Server)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What happens in the engine, as log lines.
+
+use engine::events::{Event, Observer};
+use tracing::{error, info, warn};
+
+/// Writes the engine's events to the log.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineLog;
+
+impl Observer for EngineLog {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Executed { id, status, waited, took } => info!(
+                execution.id = %id,
+                status = ?status,
+                queued_ms = waited.as_secs_f64() * 1e3,
+                duration_ms = took.as_secs_f64() * 1e3,
+                "executed"
+            ),
+            Event::NotExecuted { id, error } => {
+                warn!(execution.id = %id, %error, "could not be executed");
+            }
+            Event::RemovalFailed { container, attempt, error } => {
+                warn!(%container, attempt, %error, "container could not be removed, trying again");
+            }
+            Event::Quarantined { container } => {
+                error!(%container, "container resists removal: quarantined, its slot is given back");
+            }
+            Event::Orphans { count } => info!(count, "removing containers that nothing owns any more"),
+            Event::SweepFailed { error } => warn!(%error, "could not look for orphaned containers"),
+            Event::DrainIncomplete => {
+                error!("gave up waiting for containers to be removed: the next start removes them");
+            }
+        }
+    }
+}
