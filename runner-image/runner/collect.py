@@ -1,0 +1,116 @@
+"""From the names the code left to records in the report: each on its own, in bounded time, none taking others with it."""
+
+import json
+from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
+from sys import setrecursionlimit
+from time import monotonic
+
+import encode_builtins  # noqa: F401  fills the encoder's tables
+import encode_libraries  # noqa: F401
+from encode import NotEncodable, TooLarge, json_text
+from error_line import clip_utf8, error_line
+from report import MAX_OMITTED, MAX_TEXT, MEMBER, OMITTED
+
+MARGIN = 0.2  # seconds kept for the way back
+# After the first alarm a value has this long to let go before the rest is done without it.
+SECOND_ALARM = 0.25
+
+# Bound before user code can replace json.loads.
+_scan_json = json.JSONDecoder().scan_once
+
+
+class OutOfTime(BaseException):
+    """Raised by the alarm inside whatever the value's own code is doing."""
+
+
+class Collector:
+    def __init__(self, report, names, input_json, answer_by, then):
+        """`names`: [(name, value)]. `then`: called when all is written, and never returns."""
+        self.report = report
+        self.pending = names[::-1]
+        self.answer_by = answer_by - MARGIN
+        self.then = then
+        self.limit = report.result_limit
+        self.room = self.limit - 2
+        self.omitted = 0
+        self.armed = self.interrupted = False
+        self.inputs = _scan_json(input_json.strip(), 0)[0]
+        self.inputs["input_data"] = dict(self.inputs)
+
+    def run(self):
+        signal(SIGALRM, self.on_alarm)
+        while self.pending:
+            self.current, value = self.pending.pop()
+            try:
+                self.take(value)
+            except TooLarge:
+                what = "what is left of the" if self.room < self.limit - 2 else "the"
+                self.omit(f"larger than {what} result limit of {_size(self.limit)}")
+            except NotEncodable as reason:
+                self.omit(str(reason))
+            except OutOfTime:
+                self.omit("took too long to encode")
+            except BaseException as error:
+                self.armed = False
+                self.omit(error_line(error))
+            value = None  # the last reference must not be ours: it may have a finalizer
+        if self.omitted > MAX_OMITTED:
+            self.current = "*"
+            self.append_omitted(f"{self.omitted - MAX_OMITTED} more names were left out")
+
+    def take(self, value):
+        # Half of what is left for each: however many values are hostile, the next one always gets a chance.
+        self.interrupted, self.armed = False, True
+        setitimer(ITIMER_REAL, max(0.02, (self.answer_by - monotonic()) / 2))
+        try:
+            key = json_text(self.current, self.room)
+            member = self.member(key, value)
+        finally:
+            self.armed = False
+            setitimer(ITIMER_REAL, 0)
+        if member is None:
+            return
+        if len(member) > self.room or not self.report.append(MEMBER, member):
+            raise TooLarge
+        self.room -= len(member) + 1
+
+    def member(self, key, value):
+        """`"name":value` as bytes, or None for an input that is as it came."""
+        room = self.room - len(key) - 1
+        if self.current not in self.inputs:
+            return key + b":" + json_text(value, room)
+        original = self.inputs[self.current]
+        if type(original) is not type(value):
+            return key + b":" + json_text(value, room)
+        # An unchanged input is no result even where it would not fit, so it may be as long as it was.
+        before = json_text(original)
+        now = json_text(value, max(room, len(before)))
+        return None if now == before else key + b":" + now
+
+    def on_alarm(self, number, frame):
+        if not self.armed:
+            return
+        if not self.interrupted:
+            self.interrupted = True
+            setitimer(ITIMER_REAL, SECOND_ALARM)
+            raise OutOfTime
+        # The value's code swallowed the first alarm and would swallow every other. So it is not returned to: the rest is
+        # done from here, on top of its stack, and the process ends.
+        self.armed = False
+        setrecursionlimit(10_000)
+        self.omit("took too long to encode")
+        self.run()
+        self.then()
+
+    def omit(self, reason):
+        self.omitted += 1
+        if self.omitted <= MAX_OMITTED:
+            self.append_omitted(reason)
+
+    def append_omitted(self, reason):
+        name = clip_utf8(self.current, MAX_TEXT)
+        self.report.append(OMITTED, json_text({"name": name, "reason": clip_utf8(reason, MAX_TEXT)}))
+
+
+def _size(limit):
+    return f"{limit // 2**20} MiB" if limit % 2**20 == 0 else f"{limit} bytes"

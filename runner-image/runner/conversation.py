@@ -1,0 +1,141 @@
+"""Everything before user code: the handshake, preloads, and receiving what to execute."""
+
+import gc
+import importlib
+import json
+import os
+import sys
+
+import frames
+from archive import LIMIT as ARCHIVE_LIMIT
+from archive import read_archive
+from error_line import error_line
+from exercise import exercise
+from frames import ProtocolError
+
+PROTOCOL = 1
+
+
+class Execution:
+    """One validated request. Nothing downstream checks it again."""
+
+    def __init__(self, limits, files):
+        self.timeout = _positive(limits, "timeout_ms") / 1000  # seconds of wall clock
+        self.output_limit = _positive(limits, "output_limit")  # bytes of stdout, and of stderr
+        self.result_limit = _positive(limits, "result_limit")  # bytes of the Result payload
+        self.source = _utf8(files, "main.py", required=True)
+        # Kept as text: the code may change the parsed value, and the result is compared against what came.
+        self.input_json = _utf8(files, "input.json") or "{}"
+        self.input_data = _json(self.input_json, dict, "input.json")
+        self.args = _json(_utf8(files, "args.json") or "[]", list, "args.json")
+        if not all(type(argument) is str for argument in self.args):
+            raise ProtocolError("args.json is not an array of strings")
+        self.stdin = files.get("stdin", b"")
+
+
+def prepare(channel):
+    """Say Ready, then use the time nobody waits for."""
+    link_font_cache()
+    version = ".".join(map(str, sys.version_info[:3]))
+    send_json(channel, frames.READY, {"protocol": PROTOCOL, "python": version})
+    # What the child needs after user code may have broken `import`: 5 ms that delay neither Ready nor, in a warm container,
+    # an answer.
+    import child  # noqa: F401
+
+
+def receive_execution(channel):
+    """The Execution to run, or None if it was cancelled before it was whole (that is answered here)."""
+    kind, payload = channel.receive()
+    while kind == frames.PRELOAD:
+        preload(channel, payload)
+        kind, payload = channel.receive()
+    if kind != frames.EXECUTE:
+        raise ProtocolError(f"frame kind {kind:#04x} where Execute belongs")
+    limits = _json(payload, dict, "Execute")
+
+    archive = bytearray()
+    while (frame := channel.receive())[0] == frames.ARCHIVE:
+        archive += frame[1]
+        if len(archive) > ARCHIVE_LIMIT:
+            raise ProtocolError(f"the archive is larger than {ARCHIVE_LIMIT} bytes")
+    if frame[0] == frames.CANCEL:
+        answer_cancelled(channel)
+        return None
+    if frame[0] != frames.ARCHIVE_END:
+        raise ProtocolError(f"frame kind {frame[0]:#04x} inside the archive")
+    return Execution(limits, read_archive(bytes(archive)))
+
+
+def preload(channel, payload):
+    """Import one module here, so that every child forked from this process already has it."""
+    module = _json(payload, dict, "Preload").get("module")
+    if type(module) is not str or not module:
+        raise ProtocolError("Preload names no module")
+    error = None
+    # The collector would walk the half-built module graph again and again and find nothing to free.
+    gc.disable()
+    try:
+        importlib.import_module(module)
+        exercise(module)
+    except BaseException as failure:
+        # A module that fails, or calls sys.exit, is a fact to report: the container is merely less warm.
+        error = error_line(failure)
+    finally:
+        gc.enable()
+    send_json(channel, frames.PRELOADED, {"module": module, "error": error})
+
+
+def answer_cancelled(channel):
+    usage = {"wall_time": 0.0, "cpu_time": 0.0, "peak_memory": 0}
+    finished = {"status": "cancelled", "exit_code": None, "signal": None, "error": None, "execution_time": 0.0,
+                "usage": usage, "truncated": {"stdout": False, "stderr": False}, "omitted": []}
+    send_json(channel, frames.FINISHED, finished)
+    channel.flush()
+
+
+def send_json(channel, kind, message):
+    channel.send(kind, json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+
+
+def link_font_cache():
+    """matplotlib needs a writable configuration directory and spends a second listing fonts if that holds no list.
+
+    /tmp is empty in every new container and the image is read-only, so the list made at image build time is linked in.
+    """
+    source = os.environ.get("SANDBOX_FONT_CACHE", "/opt/matplotlib")
+    target = os.environ.get("MPLCONFIGDIR")
+    if not target or not os.path.isdir(source):
+        return
+    try:
+        os.makedirs(target, exist_ok=True)
+        for name in os.listdir(source):
+            os.symlink(os.path.join(source, name), os.path.join(target, name))
+    except OSError:
+        # Slower plots, nothing worse.
+        pass
+
+
+def _positive(limits, name):
+    value = limits.get(name)
+    if type(value) is not int or not 0 < value < 2**32:
+        raise ProtocolError(f"Execute: {name} is not a positive integer below 2^32")
+    return value
+
+
+def _utf8(files, name, required=False):
+    if required and name not in files:
+        raise ProtocolError(f"the archive has no {name}")
+    try:
+        return files.get(name, b"").decode()
+    except UnicodeDecodeError:
+        raise ProtocolError(f"{name} is not UTF-8") from None
+
+
+def _json(text, kind, what):
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"{what} is not JSON: {error}") from None
+    if type(value) is not kind:
+        raise ProtocolError(f"{what} is not a JSON {'object' if kind is dict else 'array'}")
+    return value

@@ -1,0 +1,258 @@
+"""One Python value to JSON text, whatever it is and whatever its class does.
+
+The rules, in this order: exact builtin types; then the first class of the value's method resolution order that a table
+knows, by module and name, so that no library is ever imported or even looked up; then public attributes; then repr.
+A handler is given that class as `base` and uses its methods (`base.items(value)`): what a subclass overrides is not asked.
+
+Text is written in pieces against a budget of characters, and large things in slices: a value that does not fit ends early,
+in memory proportional to the budget, however large or self-multiplying it is.
+
+Documented choices: dict keys become strings (`True` -> "true", `None` -> "null", 1 -> "1", a tuple its str()), and of keys
+that collide as strings the last wins. Sets are sorted if they can be. Lone surrogates become U+FFFD.
+"""
+
+from _json import encode_basestring as quote
+from json.encoder import c_make_encoder
+from math import isfinite
+
+from type_names import bases, type_name
+
+MAX_DEPTH = 100
+SLICE = 2048  # items given to the C encoder at once
+
+# The C encoder for lists and dicts of exact plain types. Made here: what `json` looks like later does not matter to it.
+_encode_flat = c_make_encoder(None, None, quote, None, ":", ",", False, False, False)
+
+_int_text, _float_text = int.__repr__, float.__repr__
+PLAIN = frozenset((str, int, float, bool, type(None)))
+
+# (first part of the module, name) -> handler. The encode_* modules fill them when they are imported.
+SCALARS = {}  # handler(value, base) -> str, int, float, bool or None
+CONTAINERS = {}  # handler(encoder, value, base) -> None, having written
+ENUM = ("enum", "Enum")
+
+
+class NotEncodable(Exception):
+    """The value is left out; the message is the reason given to the client."""
+
+
+class TooLarge(NotEncodable):
+    pass
+
+
+def json_text(value, room=1 << 62):
+    """UTF-8 JSON of one value in at most `room` bytes. Raises NotEncodable, or whatever the value's own class raises."""
+    encoder = Encoder(room)
+    encoder.write_value(value)
+    text = "".join(encoder.pieces)
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        # Through UTF-16 two surrogates that make a pair become their character, others the replacement character.
+        encoded = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    if len(encoded) > room:
+        raise TooLarge
+    return encoded
+
+
+class Encoder:
+    def __init__(self, room):
+        self.room = room  # characters that may still be written
+        self.pieces = []
+        self.path = []  # ids of the containers being written, outermost first
+        self.known_types = {}
+
+    # ---- text
+
+    def write(self, text):
+        self.charge(len(text))
+        self.pieces.append(text)
+
+    def charge(self, characters):
+        self.room -= characters
+        if self.room < 0:
+            raise TooLarge
+
+    def check(self, characters):
+        """Refuse early what would need at least this much."""
+        if characters > self.room:
+            raise TooLarge
+
+    # ---- values
+
+    def write_value(self, value):
+        kind = type(value)
+        if kind in PLAIN:
+            self.write(self.plain_text(value))
+            return
+        handler, base, is_scalar = self.known_types.get(id(kind)) or self.find_handler(kind)
+        if is_scalar:
+            self.write(self.plain_text(handler(value, base)))
+            return
+        if id(value) in self.path:
+            raise NotEncodable("refers to itself")
+        if len(self.path) >= MAX_DEPTH:
+            raise NotEncodable(f"nested deeper than {MAX_DEPTH} levels")
+        self.path.append(id(value))
+        handler(self, value, base)
+        self.path.pop()
+
+    def find_handler(self, kind):
+        """(handler, base, whether it is a scalar's) for a type."""
+        named = [(type_name(base), base) for base in bases(kind)]
+        # An IntEnum or StrEnum is an int or str first, and still stands for its value.
+        named = [pair for pair in named if pair[0] == ENUM] or named
+        for name, base in named:
+            if name in SCALARS or name in CONTAINERS:
+                break
+        is_scalar = name in SCALARS
+        found = (SCALARS if is_scalar else CONTAINERS)[name], base, is_scalar
+        self.known_types[id(kind)] = found
+        return found
+
+    def simplify(self, value):
+        """A scalar as exactly str, int, float, bool or None; NotImplemented for a container."""
+        kind = type(value)
+        if kind in PLAIN:
+            return value
+        handler, base, is_scalar = self.known_types.get(id(kind)) or self.find_handler(kind)
+        return handler(value, base) if is_scalar else NotImplemented
+
+    def plain_text(self, value):
+        kind = type(value)
+        if kind is str:
+            self.check(len(value))
+            return quote(value)
+        if kind is float:
+            return _float_text(value) if isfinite(value) else "null"
+        if kind is int:
+            try:
+                return _int_text(value)
+            except ValueError:
+                return f'"{self.digits(value)}"'
+        if value is None:
+            return "null"
+        if value is True:
+            return "true"
+        if value is False:
+            return "false"
+        raise NotEncodable(f"a {type_name(kind)[1]} that is not what it says")
+
+    def digits(self, value):
+        """Decimal digits of an int that has more of them than Python converts by default."""
+        self.check(int.bit_length(value) * 3 // 10)
+        chunk, parts, rest = 10**4000, [], abs(value)
+        while rest:
+            rest, part = divmod(rest, chunk)
+            parts.append(_int_text(part).rjust(4000, "0"))
+        return ("-" if value < 0 else "") + "".join(reversed(parts)).lstrip("0")
+
+    def key(self, key):
+        """A dict key, column or index label as a string."""
+        if type(key) is str:
+            return key
+        plain = self.simplify(key)
+        if plain is NotImplemented:
+            return str.__str__(str(key))
+        return plain if type(plain) is str else self.plain_text(plain).strip('"')
+
+    # ---- arrays and objects
+
+    def write_array(self, items, length):
+        """`items[a:b]` must give a list or tuple for every slice."""
+        self.check(2 * length)
+        self.write("[")
+        for start in range(0, length, SLICE):
+            if start:
+                self.write(",")
+            self.write_items(items[start:start + SLICE])
+        self.write("]")
+
+    def write_items(self, items):
+        if not items:
+            return
+        types = set(map(type, items))
+        if types <= PLAIN:
+            self.write_flat(list(items), str in types)
+            return
+        for number, item in enumerate(items):
+            if number:
+                self.write(",")
+            self.write_value(item)
+
+    def write_flat(self, items, has_text):
+        """A list of plain values, without its brackets."""
+        if has_text:
+            self.check(sum([len(text) for text in items if type(text) is str]))
+        try:
+            text = "".join(_encode_flat(items, 0))
+        except ValueError:
+            # Not finite, or an int with too many digits.
+            text = f"[{','.join([self.plain_text(item) for item in items])}]"
+        self.write(text[1:-1])
+
+    def write_object(self, pairs):
+        """[(string, value)], the strings distinct."""
+        values = [value for _, value in pairs]
+        if len(pairs) <= SLICE and set(map(type, values)) <= PLAIN:
+            self.check(sum([len(text) for pair in pairs for text in pair if type(text) is str]))
+            try:
+                self.write("".join(_encode_flat(dict(pairs), 0)))
+                return
+            except ValueError:
+                pass
+        self.check(5 * len(pairs))
+        self.write("{")
+        for number, (name, value) in enumerate(pairs):
+            self.write((',' if number else '') + self.plain_text(name) + ":")
+            self.write_value(value)
+        self.write("}")
+
+    def write_records(self, labels, length, columns):
+        """An array of one object a row. `columns(a, b)` gives a list of values for each label."""
+        names = unique([self.key(label) for label in labels])
+        self.check(length * (2 + sum(len(name) + 5 for name in names)))
+        self.write("[")
+        for start in range(0, length, SLICE):
+            parts = columns(start, min(start + SLICE, length))
+            plain = [self.plain_column(part) for part in parts]
+            if start:
+                self.write(",")
+            if all(part is not None for part in plain):
+                rows = [dict(zip(names, row)) for row in zip(*plain)] if names else [{}] * min(SLICE, length - start)
+                self.write("".join(_encode_flat(rows, 0))[1:-1])
+            else:
+                self.write_items([dict(zip(names, row)) for row in zip(*parts)])
+        self.write("]")
+
+    def plain_column(self, column):
+        """The column with only finite plain values in it, or None if it holds containers."""
+        types = set(map(type, column))
+        if not types <= PLAIN:
+            column = [self.simplify(item) for item in column]
+            if any(item is NotImplemented for item in column):
+                return None
+            types = set(map(type, column))
+        if str in types:
+            self.check(sum([len(item) for item in column if type(item) is str]))
+        if float in types and not all([isfinite(item) for item in column if type(item) is float]):
+            column = [None if type(item) is float and not isfinite(item) else item for item in column]
+        if int in types and max(map(int.bit_length, [item for item in column if type(item) is int])) > 14000:
+            return None
+        return column
+
+
+def unique(names):
+    """Repeated names get ".1", ".2" and so on, as pandas does when it reads a file: no value is lost."""
+    if len(set(names)) == len(names):
+        return names
+    taken, counts, result = set(names), {}, []
+    for name in names:
+        chosen, number = name, counts.get(name, 0)
+        if number:
+            while (chosen := f"{name}.{number}") in taken:
+                number += 1
+        counts[name] = number + 1
+        taken.add(chosen)
+        result.append(chosen)
+    return result

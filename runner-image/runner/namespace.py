@@ -1,0 +1,45 @@
+"""The user's `__main__`: what is in it before the code runs, and which of its names are results afterwards."""
+
+import builtins
+import keyword
+import os
+import sys
+from types import ModuleType
+
+from program_types import is_program
+from source import FILENAME, SourceLoader
+
+# All but __main__.py: that name is the user's by the time it matters.
+_RUNNER_MODULES = {name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__))} - {"__main__"}
+
+
+def install_main(execution):
+    """A fresh `__main__` module holding the inputs; returns it."""
+    main = ModuleType("__main__")
+    main.__dict__.update(
+        __builtins__=builtins,
+        __file__=FILENAME,
+        __loader__=SourceLoader(execution.source.removeprefix("\ufeff")),
+        input_data=execution.input_data,
+    )
+    for name, value in execution.input_data.items():
+        # A dunder would change what the module is; it is still in input_data.
+        if name.isidentifier() and not keyword.iskeyword(name) and name != "input_data" and name[:2] != "__":
+            main.__dict__[name] = value
+    sys.modules["__main__"] = main
+    return main
+
+
+def hide_runner_modules():
+    """Take the runner's own modules out of sys.modules, where a user's module of the same name would find them.
+
+    Returns them: they must outlive this process's last line.
+    """
+    return [sys.modules.pop(name) for name in _RUNNER_MODULES if name in sys.modules]
+
+
+def results(names, aliases):
+    """[(name, value)] of the public names that hold data. Which inputs are unchanged is for collect.py to find out."""
+    return [(name, value) for name, value in names.copy().items()
+            if type(name) is str and not name.startswith("_") and not is_program(value)
+            and not (name in aliases and value is aliases[name])]

@@ -1,0 +1,167 @@
+"""Running the source as the main script, and showing its failures as Python would: only the user's frames, all of them."""
+
+import linecache
+import re
+import sys
+import traceback
+from sys import setprofile, settrace
+
+from error_line import error_line
+from regain import regain
+
+FILENAME = "main.py"
+# Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
+TRACEBACK_LIMIT = 64 * 1024
+
+ALIASES = {"pd": "pandas", "np": "numpy"}
+_MENTIONS_ALIAS = re.compile(r"\b(?:pd|np)\b").search
+
+
+class Outcome:
+    """How the code ended. `status` is "ok" or "error"; `exit_code` what the process leaves with."""
+
+    def __init__(self, status, exit_code, error=None):
+        self.status, self.exit_code, self.error = status, exit_code, error
+
+
+class SourceLoader:
+    """Gives inspect, doctest and traceback the source of a file that exists nowhere, even after linecache is cleared."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def get_source(self, name=None):
+        return self.source
+
+
+def run(source, namespace):
+    """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it."""
+    source = source.removeprefix("\ufeff")
+    # No modification time: such an entry is never dropped as out of date.
+    linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
+    try:
+        error = _execute(source, namespace)
+    except BaseException as late:
+        # A timer of the user's went off after their last line and before their handlers were gone.
+        error = late
+        regain()
+    try:
+        if error is None:
+            return Outcome("ok", 0)
+        if isinstance(error, SystemExit):
+            return _exit_outcome(error)
+        error.__traceback__ = _user_frames(error.__traceback__)
+        _report(error)
+        return Outcome("error", 130 if isinstance(error, KeyboardInterrupt) else 1, error_line(error))
+    except BaseException:
+        return Outcome("error", 1, "an exception that could not be described")
+
+
+def _execute(source, namespace):
+    """The exception that ended the code, or None."""
+    try:
+        exec(compile(source, FILENAME, "exec", dont_inherit=True), namespace)
+    except BaseException as error:
+        return error
+    finally:
+        # At once: without builtins not even the failure could be described. But first, and by calls to C alone, what would
+        # see or interrupt every line of ours. A profile function that raises here has by that switched itself off.
+        for switch_off in (setprofile, settrace):
+            try:
+                switch_off(None)
+            except BaseException:
+                pass
+        regain()
+
+
+def _exit_outcome(error):
+    code = error.code
+    if code is None:
+        return Outcome("ok", 0)
+    if not isinstance(code, int):
+        _print(f"{code}\n")
+        return Outcome("error", 1, error_line(error))
+    # The kernel keeps eight bits: sys.exit(256) is a success to whoever waits.
+    exit_code = int(code) & 0xFF
+    return Outcome("error", exit_code, error_line(error)) if exit_code else Outcome("ok", 0)
+
+
+def _user_frames(frames):
+    """The traceback from the user's first frame on; None for a syntax error of main.py itself, which has none."""
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    return frames
+
+
+def _report(error):
+    try:
+        if sys.excepthook is not sys.__excepthook__:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return
+    except BaseException as failure:
+        failure.__traceback__ = _user_frames(failure.__traceback__)
+        _print("Error in sys.excepthook:\n" + _format(failure) + "\nOriginal exception was:\n" + _format(error))
+        return
+    _print(_format(error))
+
+
+def _format(error):
+    try:
+        return "".join(traceback.TracebackException(type(error), error, error.__traceback__, compact=True).format())
+    except BaseException:
+        # A hostile exception class, or too deep a recursion to describe.
+        return error_line(error) + "\n"
+
+
+def _print(text):
+    if len(text) > TRACEBACK_LIMIT:
+        half = TRACEBACK_LIMIT // 2
+        text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BaseException:
+        # sys.stderr is closed, or something of the user's.
+        try:
+            sys.__stderr__.write(text)
+        except BaseException:
+            pass
+
+
+# ---- pd and np
+
+
+def import_aliases(source, namespace):
+    """Put pandas and numpy into `namespace` if the code uses `pd` or `np` and binds neither; returns the names put there."""
+    if _MENTIONS_ALIAS(source) is None:
+        return {}
+    try:
+        unbound = _names_used_but_not_bound(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}  # the real compilation says it better
+    aliases = {}
+    for alias in ALIASES.keys() & unbound - namespace.keys():
+        try:
+            aliases[alias] = namespace[alias] = __import__(ALIASES[alias])
+        except ImportError:
+            pass  # not in this image: the code's own NameError is the right answer
+    return aliases
+
+
+def _names_used_but_not_bound(source):
+    import ast
+
+    used, bound = set(), set()
+    for node in ast.walk(ast.parse(source.removeprefix("\ufeff"))):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs,
+                               ast.MatchStar)):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.alias):
+            bound.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.MatchMapping):
+            bound.add(node.rest)
+    return used - bound

@@ -1,0 +1,58 @@
+"""The child's stdin, stdout and stderr, such that nothing it wrote is lost when it is killed."""
+
+import io
+import os
+import sys
+
+
+class PromptWriter(io.BufferedWriter):
+    """Passes every write on at once. Not a raw FileIO: that may write only a part, and TextIOWrapper ignores by how much."""
+
+    def write(self, data):
+        written = super().write(data)
+        self.flush()
+        return written
+
+
+def open_stdin(content, tmp):
+    """A descriptor to read `content` from: a file that has no name any more, or /dev/null."""
+    if not content:
+        return os.open("/dev/null", os.O_RDONLY)
+    path = os.path.join(tmp, f".stdin-{os.getpid()}")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    os.unlink(path)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def install():
+    """Replace sys.stdin, stdout and stderr by new objects over descriptors 0, 1 and 2, as Python sets them up in C.UTF-8."""
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
+        io.BufferedReader(_raw(0, "r", "<stdin>")), encoding="utf-8", errors="surrogateescape")
+    sys.stdout = sys.__stdout__ = _writer(1, "<stdout>", "surrogateescape")
+    sys.stderr = sys.__stderr__ = _writer(2, "<stderr>", "backslashreplace")
+    sys.stdin.mode = "r"
+
+
+def flush():
+    """Whatever user code put in their place may hold text back."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
+
+
+def _raw(descriptor, mode, name):
+    raw = io.FileIO(descriptor, mode, closefd=False)
+    raw.name = name
+    return raw
+
+
+def _writer(descriptor, name, errors):
+    writer = io.TextIOWrapper(PromptWriter(_raw(descriptor, "w", name)), encoding="utf-8", errors=errors,
+                              newline="\n", write_through=True)
+    writer.mode = "w"
+    return writer

@@ -1,0 +1,143 @@
+"""Driving the real runner as a plain process, the way the control plane drives it in a container."""
+
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUNNER = os.path.join(os.path.dirname(HERE), "runner")
+GOLDEN = os.path.join(HERE, "..", "..", "crates", "protocol", "golden")
+
+if RUNNER not in sys.path:
+    sys.path.insert(0, RUNNER)
+
+PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = range(1, 6)
+READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED = range(0x81, 0x87)
+
+
+def frame(kind, payload=b""):
+    if isinstance(payload, dict):
+        payload = json.dumps(payload).encode()
+    return struct.pack(">BI", kind, len(payload)) + payload
+
+
+def tar(files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+class Answer:
+    """What came back: output, result (parsed), the Finished fields as attributes of `finished`."""
+
+    def __init__(self):
+        self.stdout, self.stderr, self.result, self.result_size, self.finished = b"", b"", None, 0, None
+
+    def __getattr__(self, name):
+        return self.finished[name]
+
+
+class Conversation:
+    """One runner process and the pipe to it."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp()
+        self.workspace = os.path.join(self.directory, "workspace")
+        self.tmp = os.path.join(self.directory, "tmp")
+        os.mkdir(self.workspace)
+        os.mkdir(self.tmp)
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-B", RUNNER, "--workspace", self.workspace, "--tmp", self.tmp],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def send(self, *frames):
+        self.process.stdin.write(b"".join(frames))
+        self.process.stdin.flush()
+
+    def receive(self):
+        """(kind, payload), or None at the end of the stream."""
+        header = self.process.stdout.read(5)
+        if len(header) < 5:
+            return None
+        kind, length = struct.unpack(">BI", header)
+        return kind, self.process.stdout.read(length)
+
+    def execute(self, code, timeout=10.0, output_limit=1 << 20, result_limit=8 << 20, **files):
+        """Send one execution. `files`: input and args as values, stdin as text."""
+        content = {"main.py": code.encode()}
+        if "input" in files:
+            content["input.json"] = json.dumps(files["input"]).encode()
+        if "args" in files:
+            content["args.json"] = json.dumps(files["args"]).encode()
+        if "stdin" in files:
+            content["stdin"] = files["stdin"].encode()
+        data = tar(content)
+        limits = {"timeout_ms": int(timeout * 1000), "output_limit": output_limit, "result_limit": result_limit}
+        self.send(frame(EXECUTE, limits),
+                  *(frame(ARCHIVE, data[at:at + (1 << 20)]) for at in range(0, len(data), 1 << 20)), frame(ARCHIVE_END))
+
+    def collect(self):
+        answer = Answer()
+        while (received := self.receive()) is not None:
+            kind, payload = received
+            if kind == STDOUT:
+                answer.stdout += payload
+            elif kind == STDERR:
+                answer.stderr += payload
+            elif kind == RESULT:
+                answer.result, answer.result_size = json.loads(payload, parse_constant=refuse), len(payload)
+            elif kind == FINISHED:
+                answer.finished = json.loads(payload)
+        return answer
+
+    def exit_code(self):
+        return self.process.wait(10)
+
+    def close(self):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            shutil.rmtree(self.directory)
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+
+class RunnerTest(unittest.TestCase):
+    def conversation(self):
+        conversation = Conversation()
+        self.addCleanup(conversation.close)
+        return conversation
+
+    def run_code(self, code, **options):
+        """Run `code` in a new runner to its end and return the Answer."""
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        conversation.execute(code, **options)
+        answer = conversation.collect()
+        self.assertEqual(conversation.exit_code(), 0, conversation.process.stderr.read())
+        self.workspace = conversation.workspace
+        return answer
+
+    def result_of(self, code, **options):
+        answer = self.run_code(code, **options)
+        self.assertEqual((answer.status, answer.error), ("ok", None), answer.stderr)
+        return answer.result

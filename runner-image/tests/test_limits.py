@@ -1,0 +1,105 @@
+import os
+import time
+
+from support import RunnerTest
+
+
+class Time(RunnerTest):
+    def assert_timeout(self, code, stdout=b""):
+        started = time.monotonic()
+        answer = self.run_code(code, timeout=0.4)
+        self.assertEqual((answer.status, answer.exit_code, answer.signal, answer.error, answer.stdout),
+                         ("timeout", None, "SIGKILL", None, stdout))
+        self.assertLess(time.monotonic() - started, 2.4)
+        self.assertGreaterEqual(answer.execution_time, 0.4)
+
+    def test_sleeping_keeps_the_partial_output(self):
+        self.assert_timeout("print('half', end=''); import time; time.sleep(100)", b"half")
+
+    def test_code_that_refuses_to_stop(self):
+        self.assert_timeout("while True:\n try:\n  while True: pass\n except BaseException: pass")
+        self.assert_timeout("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\nwhile True: pass")
+        self.assert_timeout("import os\nos.kill(os.getpid(), 19)")
+
+    def test_a_long_call_that_holds_the_interpreter(self):
+        self.assert_timeout("x = 7 ** (10 ** 8)")
+
+    def test_nothing_after_the_code_delays_the_answer(self):
+        for code in ("import atexit, time; atexit.register(time.sleep, 100)",
+                     "import threading, time; threading.Thread(target=time.sleep, args=(100,)).start()",
+                     "import time\nclass A:\n def __del__(self): time.sleep(100)\na = A()",
+                     "import multiprocessing, time; multiprocessing.Process(target=time.sleep, args=(100,)).start()"):
+            started = time.monotonic()
+            self.assertEqual(self.run_code(code + "\nx = 1", timeout=30).result["x"], 1)
+            self.assertLess(time.monotonic() - started, 2.5)
+
+    def test_threads_left_behind_are_waited_for_and_idle_executors_are_not(self):
+        answer = self.run_code("import threading, time\n"
+                               "threading.Thread(target=lambda: (time.sleep(.2), print('late'))).start()")
+        self.assertEqual(answer.stdout, b"late\n")
+        answer = self.run_code("from concurrent.futures import ThreadPoolExecutor\n"
+                               "x = ThreadPoolExecutor(2).submit(int).result()")
+        self.assertLess(answer.execution_time, 0.7)
+
+
+class Output(RunnerTest):
+    def test_exactly_the_limit_is_fine_and_one_byte_more_is_not(self):
+        answer = self.run_code("print('x' * 999)", output_limit=1000)
+        self.assertEqual((answer.status, len(answer.stdout)), ("ok", 1000))
+        answer = self.run_code("print('x' * 1000)", output_limit=1000)
+        self.assertEqual((answer.status, len(answer.stdout)), ("output_limit", 1000))
+        self.assertEqual(answer.truncated, {"stdout": True, "stderr": False})
+
+    def test_floods_are_cut(self):
+        for code, streams in (("while True: print('y' * 1000)", {"stdout": True, "stderr": False}),
+                              ("import sys\nwhile True: sys.stderr.write('z')", {"stdout": False, "stderr": True})):
+            answer = self.run_code(code, output_limit=100_000)
+            self.assertEqual((answer.status, answer.truncated), ("output_limit", streams))
+
+    def test_closed_descriptors_are_fine(self):
+        for code in ("import os; os.closerange(0, 1000)", "import sys; sys.stdout.close(); sys.stderr.close()"):
+            self.assertEqual(self.result_of(code + "\nx = 1"), {"x": 1})
+
+    def test_bytes_pass_unchanged(self):
+        answer = self.run_code("import sys\nsys.stdout.buffer.write(b'\\xff\\0\\x1b')\nprint('\\udcfe')")
+        self.assertEqual(answer.stdout, b"\xff\0\x1b\xfe\n")
+
+    def test_bytes_equal_to_a_frame_on_any_descriptor_reach_no_verdict(self):
+        answer = self.run_code("import os\nfor fd in range(1000):\n try: os.write(fd, b'\\x86\\0\\0\\0\\2{}')\n"
+                               " except OSError: pass\n1/0")
+        self.assertEqual((answer.status, answer.stdout), ("error", b"\x86\0\0\0\2{}"))
+
+
+class Processes(RunnerTest):
+    def test_the_true_exit_code_or_signal_of_a_crash(self):
+        for code, expected in (("import os; os._exit(7)", (7, None)), ("import os; os._exit(0)", (0, None)),
+                               ("import ctypes; ctypes.string_at(0)", (None, "SIGSEGV")),
+                               ("import os; os.abort()", (None, "SIGABRT")),
+                               ("import os; os.kill(os.getpid(), 9)", (None, "SIGKILL")),
+                               ("import os; os.execv('/bin/sh', ['sh', '-c', 'exit 4'])", (4, None))):
+            answer = self.run_code(code)
+            self.assertEqual((answer.status, answer.exit_code, answer.signal, answer.error),
+                             ("crashed", *expected, None), code)
+
+    def test_a_detached_process_that_holds_the_pipes_neither_delays_nor_survives(self):
+        answer = self.run_code("import os, time\nif os.fork() == 0:\n os.setsid()\n if os.fork(): os._exit(0)\n"
+                               " print(os.getpid(), flush=True)\n time.sleep(100)\ntime.sleep(.3)\nx = 1")
+        self.assertEqual(answer.result, {"x": 1})
+        self.assertLess(answer.usage["wall_time"], 1)
+        self.assertFalse(os.path.exists(f"/proc/{int(answer.stdout)}"))
+
+    def test_zombies_are_fine(self):
+        self.assertEqual(self.result_of("import os\nfor i in range(60):\n if os.fork() == 0: os._exit(0)"), {"i": 59})
+
+    def test_a_fork_that_runs_off_the_end_reports_nothing(self):
+        answer = self.run_code("import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\nx = bool(child)\nprint(x)\ndel child")
+        self.assertEqual((answer.result, answer.stdout), ({"x": True}, b"False\nTrue\n"))
+
+    def test_signals_at_the_runner_mean_nothing(self):
+        self.assertEqual(self.result_of("import os\nfor i in range(1000): os.kill(os.getppid(), 10)"), {"i": 999})
+
+    def test_usage_counts_every_process(self):
+        usage = self.run_code("import os, time\nif os.fork() == 0:\n"
+                              " while time.process_time() < .3: pass\n os._exit(0)\nos.wait()").usage
+        self.assertGreater(usage["cpu_time"], 0.3)
+        self.assertGreater(usage["peak_memory"], 1 << 20)

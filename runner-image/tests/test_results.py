@@ -1,0 +1,115 @@
+"""Results that fight back, through the whole runner: each costs its own name at most."""
+
+from support import RunnerTest
+
+
+class Hostile(RunnerTest):
+    def assert_omitted(self, answer, **reasons):
+        self.assertEqual(answer.status, "ok", answer.stderr)
+        omitted = {entry["name"]: entry["reason"] for entry in answer.omitted}
+        self.assertEqual(set(omitted), set(reasons))
+        for name, reason in reasons.items():
+            self.assertIn(reason, omitted[name])
+
+    def test_each_on_its_own(self):
+        answer = self.run_code(HOSTILE, timeout=30)
+        self.assert_omitted(answer, raises="ValueError", exits="SystemExit", number="TypeError", loop="itself", deep="100 levels",
+                            huge="result limit of 8 MiB", swallows="too long", sleeps="too long")
+        self.assertEqual(answer.result, {"items": [1, 2], "pairs": {"x": 1}, "last": "here"})
+
+    def test_names_after_one_that_is_too_large_are_still_there(self):
+        answer = self.run_code("a = 'x' * 2000\nb = list(range(10**6))\nc = [[0] * 1000] * 1000\nr = range(10**15)\nd = 1",
+                               result_limit=1000)
+        self.assert_omitted(answer, a="limit of 1000 bytes", b="limit", c="limit", r="limit")
+        self.assertEqual(answer.result, {"d": 1})
+
+    def test_the_limit_is_exact(self):
+        self.assertEqual(self.run_code("a = 'x' * 10", result_limit=18).result_size, 18)
+        self.assert_omitted(self.run_code("a = 'x' * 10", result_limit=17), a="result limit of 17 bytes")
+
+    def test_a_sabotaged_interpreter(self):
+        answer = self.run_code(SABOTAGE)
+        self.assertEqual((answer.status, answer.result), ("ok", {"x": [1, {"a": [1, 2]}]}), answer.stderr)
+
+    def test_tracing_and_tiny_limits(self):
+        for code in ("import sys\ndef t(f, e, a): raise ValueError\nx = 1\nsys.setprofile(t)",
+                     "import sys\ndef t(f, e, a):\n if f.f_code.co_filename != 'main.py': raise ValueError\nsys.settrace(t)\nx = 1",
+                     "import sys\nx = 1\nsys.setrecursionlimit(60)",
+                     "import signal\ndef h(*a): raise ValueError\nx = 1\nsignal.signal(14, h)\nsignal.setitimer(0, .0001, .0001)"):
+            answer = self.run_code(code)
+            if answer.status == "ok":
+                self.assertEqual(answer.result, {"x": 1})
+            else:  # the handler went off while user code still ran
+                self.assertEqual(answer.error, "ValueError")
+
+    def test_scribbling_over_the_report_is_a_crash(self):
+        for action in ("m[:] = b'\\xff' * len(m); os._exit(0)", "m.close()"):
+            answer = self.run_code(FIND_REPORT.format(action))
+            self.assertEqual((answer.status, answer.result), ("crashed", None))
+
+    def test_many_omitted_names_are_counted(self):
+        answer = self.run_code("for i in range(1000):\n globals()[f'n{i}'] = l = []\n l.append(l)\ndel l")
+        self.assertEqual(len(answer.omitted), 201)
+        self.assertEqual(answer.omitted[-1], {"name": "*", "reason": "800 more names were left out"})
+
+
+HOSTILE = """
+import time
+class Raises:
+    def __repr__(self): raise ValueError
+    @property
+    def __class__(self): raise ValueError
+    def __getattr__(self, name): raise ValueError
+class Exits:
+    def __repr__(self): raise SystemExit
+class Number:
+    def __repr__(self): return 5
+class Huge:
+    def __repr__(self): return "x" * (1 << 25)
+class Swallows:
+    def __repr__(self):
+        while True:
+            try:
+                while True: pass
+            except BaseException: pass
+class Sleeps:
+    def __repr__(self): time.sleep(100)
+class Items(list):
+    def __iter__(self):
+        while True: yield 1
+    def __len__(self): return 10**9
+    def __getitem__(self, index): return 1
+class Pairs(dict):
+    def items(self): raise ValueError
+    __iter__ = keys = values = __len__ = items
+raises, exits, number, huge, swallows, sleeps = Raises(), Exits(), Number(), Huge(), Swallows(), Sleeps()
+loop = []
+loop.append(loop)
+deep = []
+for _ in range(100_000): deep = [deep]
+items, pairs = Items([1, 2]), Pairs(x=1)
+last = "here"
+"""
+
+SABOTAGE = """
+import builtins, json, os, signal, sys
+x = [1, {"a": (1, 2)}]
+json.dumps = json.loads = json.encoder.c_make_encoder = None
+os.getpid = os.kill = os._exit = None
+signal.signal(signal.SIGPROF, lambda *_: None)
+signal.setitimer(signal.ITIMER_PROF, .001, .001)
+sys.modules.clear()
+_delete, _names = delattr, list(vars(builtins))
+for _name in _names: _delete(builtins, _name)
+"""
+
+FIND_REPORT = """
+import os, sys
+f = sys._getframe()
+while f:
+    for v in list(f.f_locals.values()):
+        m = getattr(v, "memory", None) or getattr(getattr(v, "report", None), "memory", None)
+        if type(m).__name__ == "mmap":
+            {}
+    f = f.f_back
+"""

@@ -1,0 +1,104 @@
+from support import RunnerTest
+
+
+class Script(RunnerTest):
+    def test_it_is_main(self):
+        self.assertEqual(self.result_of("""
+            import dataclasses, inspect, multiprocessing, pickle, sys
+            @dataclasses.dataclass
+            class P:
+                x: int
+            def square(v): return v * v
+            if __name__ == "__main__":
+                copy = pickle.loads(pickle.dumps(P(3)))
+                source = inspect.getsource(square)
+                with multiprocessing.Pool(2) as pool:
+                    squares = pool.map(square, [1, 2])
+                del pool
+                argv, file, runner = sys.argv, __file__, "supervisor" in sys.modules
+        """.replace("\n            ", "\n"), args=["a", "b"]), {
+            "copy": {"x": 3}, "source": "def square(v): return v * v\n", "squares": [1, 4],
+            "argv": ["main.py", "a", "b"], "file": "main.py", "runner": False})
+
+    def test_future_imports_and_only_the_codes_own(self):
+        self.assertEqual(self.result_of("from __future__ import annotations\ndef f(x: nonsense): pass\nx = 1"), {"x": 1})
+
+    def test_stdin(self):
+        self.assertEqual(self.result_of("a = input(); import sys; b = sys.stdin.read()", stdin="one\ntwo\n"),
+                         {"a": "one", "b": "two\n"})
+        self.assertEqual(self.run_code("input()").error, "EOFError: EOF when reading a line")
+
+    def test_the_workspace_is_the_current_directory_and_importable(self):
+        self.assertEqual(self.result_of("open('helper.py', 'w').write('y = 5')\nimport helper\nx = helper.y\n"), {"x": 5})
+
+    def test_a_file_left_open_is_flushed(self):
+        self.run_code("f = open('out.txt', 'w')\nf.write('hi')")
+        with open(f"{self.workspace}/out.txt") as file:
+            self.assertEqual(file.read(), "hi")
+
+    def test_inputs_and_what_of_them_is_a_result(self):
+        given = {"x": 1, "items": [1], "flag": 1, "same": {"a": [1]}, "class": 2, "not an id": 3, "_private": 4}
+        self.assertEqual(self.result_of("y = x + 1; flag = True; z = input_data['class'] + _private", input=given),
+                         {"y": 2, "flag": True, "z": 6})
+        self.assertEqual(self.result_of("items.append(2); del input_data", input=given), {"items": [1, 2]})
+
+    def test_odd_sources(self):
+        for code in ("", "\ufeffx = 1", "x = 1\r\ny = 2\r\n", "# -*- coding: nonsense -*-\nx = 'é'", "#" + "z" * 5_000_000):
+            self.assertEqual(self.run_code(code).status, "ok")
+        for code in ("x = 1\0", "(" * 100_000, "-" * 100_000 + "1", "if x\n"):
+            self.assertEqual(self.run_code(code).status, "error")
+
+    def test_only_data_is_a_result(self):
+        self.assertEqual(self.result_of(
+            "import math\nfrom typing import List\nfrom functools import lru_cache, partial\nT = List[int]\n"
+            "class A: pass\ndef f(): pass\ng = lru_cache(f)\nh = [].append\np = partial(f)\n_private = 1\nx = 1"), {"x": 1})
+
+
+class Failures(RunnerTest):
+    def test_a_traceback_shows_the_users_frames_and_nothing_else(self):
+        answer = self.run_code("def f():\n    return 1 / 0\n"
+                               "try:\n    f()\nexcept ZeroDivisionError as e:\n    raise KeyError('k') from e\n")
+        text = answer.stderr.decode()
+        self.assertEqual((answer.status, answer.exit_code, answer.error, answer.result), ("error", 1, "KeyError: 'k'", None))
+        self.assertTrue(text.startswith("Traceback (most recent call last):\n  File \"main.py\", line 4, in <module>"), text)
+        self.assertIn("    return 1 / 0\n", text)
+        self.assertIn("The above exception was the direct cause", text)
+        self.assertTrue(text.endswith("KeyError: 'k'\n"), text)
+        self.assertNotIn("runner", text)
+
+    def test_syntax_errors(self):
+        answer = self.run_code("x = 1\nif x\n")
+        self.assertEqual(answer.error, "SyntaxError: expected ':' (main.py, line 2)")
+        self.assertTrue(answer.stderr.startswith(b'  File "main.py", line 2\n    if x\n'), answer.stderr)
+
+    def test_exits(self):
+        for code, status, exit_code, error, stderr in (
+                ("raise SystemExit", "ok", 0, None, b""), ("import sys; sys.exit(0)", "ok", 0, None, b""),
+                ("import sys; sys.exit(3)", "error", 3, "SystemExit: 3", b""),
+                ("import sys; sys.exit('x')", "error", 1, "SystemExit: x", b"x\n"),
+                ("import sys; sys.exit(-1)", "error", 255, "SystemExit: -1", b"")):
+            answer = self.run_code(code)
+            self.assertEqual((answer.status, answer.exit_code, answer.error, answer.stderr), (status, exit_code, error, stderr))
+
+    def test_keyboard_interrupt(self):
+        for code in ("raise KeyboardInterrupt", "import os; os.kill(os.getpid(), 2)"):
+            answer = self.run_code(code)
+            self.assertEqual((answer.status, answer.exit_code, answer.error), ("error", 130, "KeyboardInterrupt"))
+
+    def test_a_message_of_a_million_characters_is_clipped(self):
+        answer = self.run_code("raise ValueError('z' * 1_000_000)", output_limit=100_000)
+        self.assertEqual(answer.status, "error")
+        self.assertLessEqual(len(answer.error.encode()), 1024)
+        self.assertIn(b"characters left out", answer.stderr)
+
+    def test_hostile_exceptions_and_hooks(self):
+        self.assertEqual(self.run_code("class E(Exception):\n def __str__(self): raise SystemExit\nraise E").error,
+                         "E: <exception str() failed>")
+        answer = self.run_code("import sys\nsys.excepthook = lambda *a: print('hook', a[0].__name__)\n1/0")
+        self.assertEqual((answer.stdout, answer.stderr), (b"hook ZeroDivisionError\n", b""))
+        answer = self.run_code("import builtins\ndel builtins.isinstance, builtins.len, builtins.str\n1/0")
+        self.assertEqual(answer.error, "ZeroDivisionError: division by zero")
+
+    def test_recursion_and_groups(self):
+        self.assertIn("RecursionError", self.run_code("def f(): f()\nf()").error)
+        self.assertIn(b"ValueError: 1", self.run_code("raise ExceptionGroup('g', [ValueError(1)])").stderr)
