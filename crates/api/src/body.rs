@@ -17,13 +17,16 @@ use crate::{ApiConfig, error::ApiError};
 const LINGER_BYTES: usize = 256 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(10);
 
+/// The length a body says it has.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Reads a whole body into memory, at most `max_body` bytes of it; refuses at once what announces itself as larger.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, config: &ApiConfig) -> Result<Bytes, ApiError> {
     let limit = config.max_body;
     let too_large = ApiError::BodyTooLarge { limit };
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    if announced(headers).is_some_and(|length| length > limit) {
         linger(body);
         return Err(too_large);
     }

@@ -40,3 +40,6 @@ pub struct App {
     /// Limits of this layer.
     pub config: ApiConfig,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ mod upload;
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{FromRequestParts, Path, State},
+    http::{StatusCode, request::Parts},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -46,9 +46,21 @@ pub(crate) async fn list(State(app): State<App>) -> Json<Vec<Listed>> {
     Json(app.store.list().into_iter().map(Listed::from).collect())
 }
 
+/// The key a path ends in.
+pub(crate) struct PathKey(Key);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // A path that is not UTF-8 after decoding holds no key either.
+        let Path(key) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| InvalidKey)?;
+        Ok(Self(Key::try_from(key)?))
+    }
+}
+
 /// `DELETE /data/{key}`.
-pub(crate) async fn delete(State(app): State<App>, Path(key): Path<String>) -> Result<StatusCode, ApiError> {
-    let key = Key::try_from(key)?;
+pub(crate) async fn delete(State(app): State<App>, PathKey(key): PathKey) -> Result<StatusCode, ApiError> {
     if app.store.delete(&key).await { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NoData(key)) }
 }
 

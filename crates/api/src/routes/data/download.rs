@@ -4,21 +4,21 @@ use std::ops::Range;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use store::{Key, Meta};
+use store::Meta;
 
+use super::PathKey;
 use crate::{App, error::ApiError};
 
 /// Streams a value, in bounded memory whatever its size.
 pub(crate) async fn get(
     State(app): State<App>,
-    Path(key): Path<String>,
+    PathKey(key): PathKey,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let key = Key::try_from(key)?;
     let value = app.store.read(&key, |meta| match wanted(&headers, meta) {
         Wanted::Part(range) => range,
         Wanted::All => 0..meta.size,

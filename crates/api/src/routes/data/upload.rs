@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Json,
     body::{Body, BodyDataStream},
-    extract::{FromRequest, Multipart, Path, Request, State, multipart::Field},
+    extract::{FromRequest, Multipart, Request, State, multipart::Field},
     http::header,
 };
 use bytes::Bytes;
@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use store::{ContentType, Key, Upload};
 use tokio::time::timeout;
 
+use super::PathKey;
 use crate::{
     App,
-    body::linger,
+    body::{announced, linger},
     error::ApiError,
     json_check::StreamCheck,
     routes::{content_type, is_json},
@@ -26,17 +27,16 @@ use crate::{
 /// Takes a value, in bounded memory whatever its size.
 pub(crate) async fn upload(
     State(app): State<App>,
-    Path(key): Path<String>,
+    key: Result<PathKey, ApiError>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let key = match Key::try_from(key) {
-        Ok(key) => key,
+    let key = match key {
+        Ok(PathKey(key)) => key,
         Err(error) => return refuse(request.into_body(), error),
     };
-    let length =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     // A form's envelope is small beside any limit worth setting; without one the length is the value's own.
-    if length.is_some_and(|length: u64| length > app.config.max_value_size.saturating_add(ENVELOPE)) {
+    let longest = app.config.max_value_size.saturating_add(ENVELOPE);
+    if announced(request.headers()).is_some_and(|length| length > longest) {
         return refuse(request.into_body(), store::PutError::ValueTooLarge(app.config.max_value_size));
     }
     let mime = content_type(request.headers());

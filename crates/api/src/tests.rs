@@ -1,0 +1,378 @@
+//! Every route, through the router, with the real runner as a plain process behind it.
+
+use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    http::{Request, Response, StatusCode},
+};
+use engine::{
+    Bounds, Engine, EngineConfig,
+    driver::{Driver, process::ProcessDriver},
+};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use store::{Store, StoreLimits};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::{ApiConfig, App, router};
+
+struct Service {
+    router: Router,
+    engine: Engine,
+    driver: Arc<ProcessDriver>,
+    _folder: TempDir,
+}
+
+async fn with_service(test: impl AsyncFnOnce(&Service)) {
+    let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
+    let driver = Arc::new(ProcessDriver::new(&runner));
+    let config = EngineConfig {
+        max_executions: NonZeroU32::MIN,
+        queue_size: 0,
+        queue_timeout: Duration::from_secs(10),
+        output_limit: 10_000,
+        result_limit: 10_000,
+        bounds: Bounds {
+            default_timeout: Duration::from_secs(10),
+            max_timeout: Duration::from_secs(20),
+            default_memory: 512 << 20,
+            max_memory: 512 << 20,
+        },
+    };
+    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(())).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000 };
+    let store = Store::open(folder.path(), limits).await.unwrap();
+    let config = ApiConfig {
+        max_body: 5_000,
+        max_code_size: 1_000,
+        max_value_size: limits.max_value_size,
+        body_idle: Duration::from_millis(200),
+        body_total: Duration::from_millis(500),
+    };
+    let router = router(App { engine: engine.clone(), store, config });
+    let service = Service { router, engine, driver, _folder: folder };
+    test(&service).await;
+    service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;
+    assert!(service.driver.list().await.unwrap().is_empty());
+}
+
+impl Service {
+    async fn send(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        json_of(self.send(Request::get(path).body(Body::empty()).unwrap()).await).await
+    }
+
+    async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> (StatusCode, Value) {
+        let request = Request::post(path).header("content-type", content_type).body(body.into()).unwrap();
+        json_of(self.send(request).await).await
+    }
+
+    async fn execute(&self, body: Value) -> (StatusCode, Value) {
+        self.post("/execute_code", "application/json", body.to_string()).await
+    }
+}
+
+async fn bytes_of(response: Response<Body>) -> Bytes {
+    to_bytes(response.into_body(), usize::MAX).await.unwrap()
+}
+
+async fn json_of(response: Response<Body>) -> (StatusCode, Value) {
+    let status = response.status();
+    let body = bytes_of(response).await;
+    (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() })
+}
+
+fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_healthy_service_says_so_in_the_contracts_words() {
+    with_service(async |service| {
+        let healthy = json!({ "status": "healthy", "message": "Sandbox is operational" });
+        assert_eq!(service.get("/health").await, (StatusCode::OK, healthy));
+        assert_eq!(service.get("/health/live").await.0, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_execution_is_answered_with_every_field() {
+    with_service(async |service| {
+        let body = json!({
+            "code": "import sys\ntotal = sum(values)\nprint(input(), sys.argv[1:])\nx = open",
+            "input_data": { "values": [1, 2, 3] },
+            "stdin": "hello",
+            "args": ["a"],
+            "timeout": 5,
+            "memory_mb": 256,
+        });
+        let (status, mut answer) = service.execute(body).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(answer["execution_time"].as_f64().unwrap() > 0.0);
+        for volatile in ["id", "execution_time", "usage"] {
+            answer[volatile] = json!("[volatile]");
+        }
+        insta::assert_json_snapshot!(answer);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn code_that_fails_is_still_answered_with_200() {
+    with_service(async |service| {
+        let (status, answer) = service.execute(json!({ "code": "print('before')\n1/0" })).await;
+        assert_eq!(
+            (status, &answer["status"], &answer["result"]),
+            (StatusCode::OK, &json!("error"), &Value::Null)
+        );
+        assert_eq!(answer["error"], "ZeroDivisionError: division by zero");
+        assert_eq!(answer["stdout"], "before\n");
+        let stderr = answer["stderr"].as_str().unwrap();
+        assert!(stderr.contains("main.py\", line 2") && stderr.contains("1/0"), "{stderr}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_request_id_is_the_clients_or_the_executions() {
+    with_service(async |service| {
+        let request = |id: Option<&str>| {
+            let request = Request::post("/execute_code").header("content-type", "application/json");
+            let request = id.into_iter().fold(request, |request, id| request.header("x-request-id", id));
+            request.body(r#"{"code": ""}"#.into()).unwrap()
+        };
+        let ours = service.send(request(None)).await;
+        let id = header(&ours, "x-request-id").to_owned();
+        assert_eq!(json_of(ours).await.1["id"], id);
+        let theirs = service.send(request(Some("from-the-client"))).await;
+        assert_eq!(header(&theirs, "x-request-id"), "from-the-client");
+        assert_ne!(json_of(theirs).await.1["id"], "from-the-client");
+        let missing = service.send(Request::get("/nowhere").body(Body::empty()).unwrap()).await;
+        assert!(!header(&missing, "x-request-id").is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_queue_is_a_503_that_says_when_to_come_back() {
+    with_service(async |service| {
+        let long = service.execute(json!({ "code": "import time; time.sleep(1)" }));
+        let refused = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let request = Request::post("/execute_code").header("content-type", "application/json");
+            service.send(request.body(r#"{"code": ""}"#.into()).unwrap()).await
+        };
+        let ((status, _), refused) = tokio::join!(long, refused);
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            (refused.status(), header(&refused, "retry-after")),
+            (StatusCode::SERVICE_UNAVAILABLE, "1")
+        );
+        assert_eq!(
+            json_of(refused).await.1,
+            json!({ "detail": "The queue is full: 0 requests are waiting" })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_that_are_none_are_told_why() {
+    with_service(async |service| {
+        let detail = |text: &str| json!({ "detail": text });
+        assert_eq!(service.get("/nowhere").await, (StatusCode::NOT_FOUND, detail("Not Found")));
+        let (status, body) = service.get("/execute_code").await;
+        assert_eq!((status, body), (StatusCode::METHOD_NOT_ALLOWED, detail("Method Not Allowed")));
+        let not_allowed = service.send(Request::get("/execute_code").body(Body::empty()).unwrap()).await;
+        assert_eq!(header(&not_allowed, "allow"), "POST");
+        let (status, body) = service.post("/execute_code", "text/plain", r#"{"code": ""}"#).await;
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(body, detail("Send the request with the header 'Content-Type: application/json'"));
+        let (status, body) = service.post("/execute_code", "application/json", "{").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(body["detail"].as_str().unwrap().starts_with("The request body is not valid JSON: EOF"));
+        let (status, _) = service.post("/execute_code", "application/json", "\"\u{ff}").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let (status, body) =
+            service.post("/execute_code", "application/json; charset=utf-8", r#"{"cod": ""}"#).await;
+        assert_eq!((status, body["detail"].as_array().unwrap().len()), (StatusCode::UNPROCESSABLE_ENTITY, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_over_its_limit_is_refused_with_and_without_a_length() {
+    with_service(async |service| {
+        let detail = json!({ "detail": "The request body is over the limit of 5000 bytes" });
+        for body in [
+            Body::from(vec![b' '; 5_001]),
+            Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(2_000))).take(3)),
+        ] {
+            let (status, answer) = service.post("/execute_code", "application/json", body).await;
+            assert_eq!((status, answer), (StatusCode::PAYLOAD_TOO_LARGE, detail.clone()));
+        }
+        let (status, _) = service.execute(json!({ "code": "#".repeat(1_001) })).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_not_waited_for() {
+    with_service(async |service| {
+        let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let (status, answer) = service.post("/execute_code", "application/json", silent).await;
+        assert_eq!(
+            (status, &answer["detail"]),
+            (StatusCode::REQUEST_TIMEOUT, &json!("The request body came too slowly"))
+        );
+        let trickle = stream::repeat(()).then(async |()| {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok::<_, std::io::Error>(" ")
+        });
+        let (status, _) = service.post("/execute_code", "application/json", Body::from_stream(trickle)).await;
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let (status, _) = service.post("/upload_data/k", "text/plain", silent).await;
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(service.get("/data").await.1, json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_comes_back_as_it_was_uploaded() {
+    with_service(async |service| {
+        let form = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\ncontent-type: text/csv\r\n\r\n\
+                    a,b\r\n1,2\r\n\r\n--b--\r\n";
+        for (content_type, body, stored_type, stored) in [
+            ("application/json", r#"{"b": [1, 2.50], "a": "ä"}"#, "application/json", r#"{"b": [1, 2.50], "a": "ä"}"#),
+            ("text/csv", "a,b\n1,2\n", "text/csv", "a,b\n1,2\n"),
+            ("application/octet-stream", "\0\u{1}", "application/octet-stream", "\0\u{1}"),
+            ("multipart/form-data; boundary=b", form, "text/csv", "a,b\r\n1,2\r\n"),
+        ] {
+            let (status, answer) = service.post("/upload_data/my.key-1", content_type, body).await;
+            let message = json!({ "message": "Data for key 'my.key-1' uploaded successfully" });
+            assert_eq!((status, answer), (StatusCode::OK, message), "{content_type}");
+            let got = service.send(Request::get("/get_data/my.key-1").body(Body::empty()).unwrap()).await;
+            assert_eq!(header(&got, "content-type"), stored_type);
+            assert_eq!(header(&got, "x-content-type-options"), "nosniff");
+            assert_eq!(bytes_of(got).await, stored);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_and_a_version_can_be_asked_for() {
+    with_service(async |service| {
+        service.post("/upload_data/k", "text/plain", "0123456789").await;
+        let get = async |name: &str, value: &str| {
+            service.send(Request::get("/get_data/k").header(name, value).body(Body::empty()).unwrap()).await
+        };
+        let part = get("range", "bytes=2-4").await;
+        assert_eq!(
+            (part.status(), header(&part, "content-range")),
+            (StatusCode::PARTIAL_CONTENT, "bytes 2-4/10")
+        );
+        let etag = header(&part, "etag").to_owned();
+        assert_eq!(bytes_of(part).await, "234");
+        let outside = get("range", "bytes=10-").await;
+        assert_eq!(
+            (outside.status(), header(&outside, "content-range")),
+            (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */10")
+        );
+        let same = get("if-none-match", &etag).await;
+        assert_eq!((same.status(), header(&same, "etag")), (StatusCode::NOT_MODIFIED, etag.as_str()));
+        service.post("/upload_data/k", "text/plain", "0123456789").await;
+        assert_eq!(get("if-none-match", &etag).await.status(), StatusCode::OK);
+        let mixed = Request::get("/get_data/k").header("range", "bytes=2-4").header("if-range", &etag);
+        assert_eq!(service.send(mixed.body(Body::empty()).unwrap()).await.status(), StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_is_listed_deleted_and_cleared() {
+    with_service(async |service| {
+        service.post("/upload_data/b", "text/plain", "12").await;
+        service.post("/upload_data/a", "application/json", "1").await;
+        let (_, mut listed) = service.get("/data").await;
+        for entry in listed.as_array_mut().unwrap() {
+            assert!(entry["created_at"].as_str().unwrap().ends_with('Z'));
+            entry["created_at"] = json!("[time]");
+        }
+        insta::assert_json_snapshot!(listed);
+        let delete = |key: &str| Request::delete(format!("/data/{key}")).body(Body::empty()).unwrap();
+        assert_eq!(json_of(service.send(delete("a")).await).await, (StatusCode::NO_CONTENT, Value::Null));
+        let missing = (StatusCode::NOT_FOUND, json!({ "detail": "No data found for key 'a'" }));
+        assert_eq!(json_of(service.send(delete("a")).await).await, missing);
+        assert_eq!(service.get("/get_data/a").await, missing);
+        let cleared = (StatusCode::OK, json!({ "message": "All data cleared" }));
+        assert_eq!(service.get("/clear_data").await, cleared);
+        assert_eq!(service.get("/data").await.1, json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_key_is_told_what_a_key_is() {
+    with_service(async |service| {
+        let long = "k".repeat(256);
+        for key in ["", ".", "%2e%2e", "a%2fb", "a/b", "a%00", "a%20b", "%ff", &long] {
+            for (method, path) in [("POST", "upload_data"), ("GET", "get_data"), ("DELETE", "data")] {
+                let request = Request::builder().method(method).uri(format!("/{path}/{key}"));
+                let (status, answer) = json_of(service.send(request.body("x".into()).unwrap()).await).await;
+                assert_eq!(status, StatusCode::BAD_REQUEST, "{method} {key}");
+                assert!(
+                    answer["detail"].as_str().unwrap().starts_with("A key is 1 to 255 characters"),
+                    "{answer}"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_what_it_says_or_too_large_is_refused_and_leaves_nothing() {
+    with_service(async |service| {
+        let file = "--b\r\ncontent-disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nx\r\n";
+        let no_file = "--b--\r\n".to_owned();
+        let two_files = format!("{file}{file}--b--\r\n");
+        let cut_off = file.to_owned();
+        let large = "x".repeat(10_001);
+        for (content_type, body, status, detail) in [
+            ("application/json", "{\"a\": ", 400, "The request body is not valid JSON: EOF"),
+            ("application/json", "", 400, "The request body is not valid JSON: EOF"),
+            ("multipart/form-data", "x", 400, "The header 'Content-Type: multipart/form-data' must name"),
+            ("multipart/form-data; boundary=b", &no_file, 400, "The form holds no file"),
+            ("multipart/form-data; boundary=b", &two_files, 400, "The form must hold exactly one file"),
+            ("multipart/form-data; boundary=b", &cut_off, 400, ""),
+            ("text/plain", &large, 413, "A value may have at most 10000 bytes"),
+        ] {
+            let (got, answer) = service.post("/upload_data/k", content_type, body.to_owned()).await;
+            let text = answer["detail"].as_str().unwrap();
+            assert!(got.as_u16() == status && text.starts_with(detail), "{content_type}: {got} {text}");
+        }
+        assert_eq!(service.get("/data").await.1, json!([]));
+        let fits = "x".repeat(10_000);
+        assert_eq!(service.post("/upload_data/a", "text/plain", fits.clone()).await.0, StatusCode::OK);
+        let (status, answer) = service.post("/upload_data/b", "text/plain", fits).await;
+        assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(
+            answer["detail"],
+            "The stored data has reached its limit of 15000 bytes: delete some of it"
+        );
+    })
+    .await;
+}

@@ -1,0 +1,27 @@
+//! A control plane of a test's own, on its own port with its own data folder, beside whatever else runs here.
+//!
+//! [`Product::stop`] ends it and fails the test if a container is left; [`docker`] asks the engine from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test framework fails by panicking")]
+
+pub mod docker;
+pub mod product;
+
+pub use self::product::{Product, Run};
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+/// Waits until a condition holds; fails the test if it does not within `limit`.
+pub async fn eventually<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> F,
+) {
+    let deadline = Instant::now() + limit;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,219 @@
+//! The `code-sandbox` binary as a process of its own.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Output, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{docker, eventually};
+
+/// A running control plane. Ends with [`Product::stop`]; a test that fails before kills it, and its containers with it.
+pub struct Product {
+    child: Child,
+    client: Client,
+    port: u16,
+    folder: TempDir,
+}
+
+/// The answer to one execution.
+#[derive(Debug)]
+pub struct Run {
+    /// HTTP status.
+    pub http: StatusCode,
+    /// The whole body.
+    pub body: Value,
+}
+
+/// The binary, built once from the work tree.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let built = std::process::Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "-p", "supervisor"])
+            .current_dir(workspace)
+            .status()
+            .unwrap();
+        assert!(built.success());
+        // This test is target/PROFILE/deps/NAME.
+        let target = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("code-sandbox");
+        assert!(target.exists(), "{} is missing", target.display());
+        target
+    })
+}
+
+/// Runs the binary to its end, as an operator who made a mistake would see it.
+pub async fn run_binary(args: &[&str]) -> Output {
+    timeout(Duration::from_secs(60), Command::new(binary()).args(args).output()).await.unwrap().unwrap()
+}
+
+impl Product {
+    /// Starts a control plane with these flags beside the test's own, and waits until it is healthy.
+    pub async fn start(flags: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), flags).await
+    }
+
+    /// The same on the data folder of an earlier life.
+    pub async fn start_in(folder: TempDir, flags: &[&str]) -> Self {
+        // Free a moment ago; nothing else here takes ports by chance.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let child = Command::new(binary())
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .arg("--data-dir")
+            .arg(folder.path().join("data"))
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        let product = Self { child, client, port, folder };
+        eventually(&format!("healthy; log: {}", product.log()), Duration::from_secs(60), || async {
+            product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::OK)
+        })
+        .await;
+        // The trial execution's container goes behind its answer.
+        product.no_containers(Duration::from_secs(10)).await;
+        product
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id().unwrap()).unwrap()
+    }
+
+    /// The label value of its containers.
+    pub fn instance(&self) -> String {
+        fs::read_to_string(self.data_dir().join("instance-id")).unwrap().trim().to_owned()
+    }
+
+    /// Where its data is.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Open file descriptors of the process.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// Resident memory, or its highest so far (`VmHWM`), in bytes.
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The HTTP client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// `GET`, with a JSON answer.
+    pub async fn get(&self, path: &str) -> reqwest::Result<(StatusCode, Value)> {
+        let response = self.client.get(self.url(path)).send().await?;
+        Ok((response.status(), response.json().await?))
+    }
+
+    /// `POST /execute_code` with a whole body.
+    pub async fn post(&self, body: Value) -> Run {
+        self.try_post(&body).await.unwrap()
+    }
+
+    /// The same where the connection may break.
+    pub async fn try_post(&self, body: &Value) -> reqwest::Result<Run> {
+        let response = self.client.post(self.url("/execute_code")).json(body).send().await?;
+        Ok(Run { http: response.status(), body: response.json().await? })
+    }
+
+    /// Runs code.
+    pub async fn run(&self, code: &str) -> Run {
+        self.post(json!({ "code": code })).await
+    }
+
+    /// Names of its containers.
+    pub async fn containers(&self) -> std::collections::BTreeSet<String> {
+        docker::containers_of(&self.instance()).await
+    }
+
+    /// Waits until none of its containers is there.
+    pub async fn no_containers(&self, limit: Duration) {
+        eventually("no container left", limit, || async { self.containers().await.is_empty() }).await;
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).unwrap();
+    }
+
+    /// Waits for the end of the process.
+    pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
+        timeout(limit, self.child.wait()).await.expect("still running").unwrap()
+    }
+
+    /// Kills it without warning and returns its data folder for the next life.
+    pub async fn kill(mut self) -> TempDir {
+        self.child.kill().await.unwrap();
+        self.folder
+    }
+
+    /// Ends it as an operator would, and checks that it leaves nothing.
+    pub async fn stop(mut self) {
+        let instance = self.instance();
+        self.signal(Signal::SIGTERM);
+        let status = self.wait(Duration::from_secs(60)).await;
+        assert!(status.success(), "{status}: {}", self.log());
+        assert_eq!(docker::containers_of(&instance).await, Default::default(), "containers left behind");
+    }
+}
+
+impl Run {
+    /// One field of the answer to a request that was served.
+    pub fn field(&self, name: &str) -> &Value {
+        assert_eq!(self.http, StatusCode::OK, "{}", self.body);
+        &self.body[name]
+    }
+
+    /// The status of the execution.
+    pub fn status(&self) -> &str {
+        self.field("status").as_str().unwrap()
+    }
+
+    /// What it printed.
+    pub fn stdout(&self) -> &str {
+        self.field("stdout").as_str().unwrap()
+    }
+
+    /// The error line.
+    pub fn error(&self) -> &str {
+        self.field("error").as_str().unwrap_or_default()
+    }
+}

@@ -1,0 +1,176 @@
+//! The contract of `POST /execute_code`, as a client sees it.
+
+use std::time::{Duration, Instant};
+
+use e2e::Product;
+use serde_json::{Value, json};
+
+const CANONICAL: &str = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3], 'b': [4, 5, 6]})\ndf['c'] = df['a'] + df['b']\nprint(df)";
+
+#[tokio::test]
+async fn the_canonical_example_answers_exactly_as_promised() {
+    let product = Product::start(&[]).await;
+    let began = Instant::now();
+    let run = product.post(json!({ "code": CANONICAL, "input_data": {} })).await;
+    let took = began.elapsed().as_secs_f64();
+    let rows = json!([{ "a": 1, "b": 4, "c": 5 }, { "a": 2, "b": 5, "c": 7 }, { "a": 3, "b": 6, "c": 9 }]);
+    assert_eq!(run.field("result"), &json!({ "df": rows }));
+    assert_eq!(run.stdout(), "   a  b  c\n0  1  4  5\n1  2  5  7\n2  3  6  9\n");
+    for (field, value) in [
+        ("status", json!("ok")),
+        ("stderr", json!("")),
+        ("error", Value::Null),
+        ("exit_code", json!(0)),
+        ("signal", Value::Null),
+        ("omitted", json!([])),
+        ("truncated", json!({ "stdout": false, "stderr": false })),
+    ] {
+        assert_eq!(run.field(field), &value, "{field}");
+    }
+    let fields: Vec<_> = run.body.as_object().unwrap().keys().collect();
+    assert_eq!(fields.len(), 12, "{fields:?}");
+    let time = |field: &Value| field.as_f64().unwrap();
+    let (code, usage) = (time(run.field("execution_time")), run.field("usage"));
+    assert!(0.0 < code && code <= time(&usage["wall_time"]) && time(&usage["wall_time"]) < took);
+    assert!(time(&usage["cpu_time"]) > 0.05 && usage["peak_memory"].as_u64().unwrap() > 50 << 20);
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn inputs_become_variables_and_pandas_and_numpy_need_no_import() {
+    let product = Product::start(&[]).await;
+    let body = json!({
+        "code": "total = sum(values)\nname2 = name.upper()",
+        "input_data": { "values": [1, 2, 3], "name": "ada" },
+    });
+    assert_eq!(product.post(body).await.field("result"), &json!({ "total": 6, "name2": "ADA" }));
+    let run = product.run("df = pd.DataFrame({'x': np.arange(3)})").await;
+    assert_eq!(run.field("result"), &json!({ "df": [{ "x": 0 }, { "x": 1 }, { "x": 2 }] }));
+    let run = product.post(json!({ "code": "import sys\nv = [input(), sys.argv, sys.stdin.read()]", "stdin": "a\nb", "args": ["-n", "ü"] })).await;
+    assert_eq!(run.field("result"), &json!({ "v": ["a", ["main.py", "-n", "ü"], "b"] }));
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn execution_time_is_the_users_code_alone() {
+    let product = Product::start(&[]).await;
+    let quick = product.run("pass").await.field("execution_time").as_f64().unwrap();
+    assert!(quick < 0.05, "{quick}");
+    let slept = product.run("import time; time.sleep(0.5)").await.field("execution_time").as_f64().unwrap();
+    assert!((0.5..0.7).contains(&slept), "{slept}");
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn an_exception_is_an_error_with_a_traceback_and_keeps_the_output() {
+    let product = Product::start(&[]).await;
+    let run = product.run("print('before')\n1/0").await;
+    assert_eq!((run.status(), run.error()), ("error", "ZeroDivisionError: division by zero"));
+    assert_eq!(
+        (run.stdout(), run.field("result"), run.field("exit_code")),
+        ("before\n", &Value::Null, &json!(1))
+    );
+    let stderr = run.field("stderr").as_str().unwrap();
+    assert!(stderr.contains("main.py\", line 2, in <module>\n    1/0\n"), "{stderr}");
+    assert!(
+        stderr.ends_with("ZeroDivisionError: division by zero\n") && !stderr.contains("/opt"),
+        "{stderr}"
+    );
+
+    let run = product.run("import sys\nsys.exit(3)").await;
+    assert_eq!((run.status(), run.field("exit_code")), ("error", &json!(3)));
+    let run = product.run("x = 1\nimport sys\nsys.exit()").await;
+    assert_eq!((run.status(), run.field("result")), ("ok", &json!({ "x": 1 })));
+    let run = product.run("def f(:").await;
+    assert_eq!(run.status(), "error");
+    assert!(run.error().starts_with("SyntaxError"), "{}", run.error());
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_over_its_time_is_ended_and_keeps_what_it_printed() {
+    let product = Product::start(&[]).await;
+    for code in [
+        "print('begun')\nwhile True: pass",
+        "print('begun', end='')\nimport time\ntime.sleep(1000)",
+        "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nprint('begun')\nwhile True:\n  try:\n    while True: pass\n  except BaseException: pass",
+        "print('begun')\nint('9' * 4000) ** 999999999",
+    ] {
+        let began = Instant::now();
+        let run = product.post(json!({ "code": code, "timeout": 1 })).await;
+        assert!(began.elapsed() < Duration::from_secs(3), "{code}: {:?}", began.elapsed());
+        assert_eq!((run.status(), run.error()), ("timeout", "time limit of 1 s exceeded"), "{code}");
+        assert!(run.stdout().starts_with("begun"), "{code}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn memory_is_limited_and_told_as_such() {
+    let product = Product::start(&[]).await;
+    let run = product.run("x = 'a' * 10**10").await;
+    let told = run.status() == "memory_limit" || run.error().starts_with("MemoryError");
+    assert!(told, "{}", run.body);
+    let grow = "print('begun')\nb = bytearray()\nwhile True: b += bytes(1 << 20)";
+    let run = product.post(json!({ "code": grow, "memory_mb": 128 })).await;
+    assert_eq!(
+        (run.status(), run.error()),
+        ("memory_limit", "memory limit of 128 MiB exceeded"),
+        "{}",
+        run.body
+    );
+    assert_eq!((run.stdout(), run.field("signal")), ("begun\n", &json!("SIGKILL")));
+    // The limit is the request's: what fits into 512 MiB does not fit into 128.
+    let fits = "b = bytearray(200 << 20)\nn = len(b)\ndel b";
+    assert_eq!(product.run(fits).await.status(), "ok");
+    assert_eq!(product.post(json!({ "code": fits, "memory_mb": 128 })).await.status(), "memory_limit");
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn a_crash_is_told_with_its_true_end() {
+    let product = Product::start(&[]).await;
+    let run = product.run("print('a')\nimport os\nos._exit(7)").await;
+    assert_eq!((run.status(), run.field("exit_code"), run.stdout()), ("crashed", &json!(7), "a\n"));
+    for (code, signal) in [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
+        ("import os\nos.abort()", "SIGABRT"),
+    ] {
+        let run = product.run(code).await;
+        assert_eq!((run.status(), run.field("signal")), ("crashed", &json!(signal)), "{code}");
+        assert_eq!((run.field("result"), run.field("exit_code")), (&Value::Null, &Value::Null), "{code}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_is_cut_at_the_limit_while_the_control_planes_memory_stays_flat() {
+    let product = Product::start(&[]).await;
+    product.run("pass").await;
+    let before = product.memory("VmRSS");
+    for (stream, other) in [("stdout", "stderr"), ("stderr", "stdout")] {
+        let code = format!("import sys\nwhile True: sys.{stream}.write('flood ' * 10000)");
+        let began = Instant::now();
+        let run = product.post(json!({ "code": code })).await;
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(run.status(), "output_limit");
+        assert_eq!(run.error(), format!("output limit of 1 MiB exceeded on {stream}"));
+        assert_eq!(run.field(stream).as_str().unwrap().len(), 1 << 20);
+        assert_eq!(run.field("truncated"), &json!({ stream: true, other: false }));
+    }
+    let grown = product.memory("VmHWM").saturating_sub(before);
+    assert!(grown < 48 << 20, "{} MiB", grown >> 20);
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn output_that_is_no_text_is_replaced_and_a_result_over_its_limit_is_named() {
+    let product = Product::start(&["--result-limit", "100k"]).await;
+    let run = product.run("import os\nos.write(1, b'a\\xff\\x00\\x1b[0m')").await;
+    assert_eq!(run.stdout(), "a\u{fffd}\0\u{1b}[0m");
+    let run = product.run("a = 1\nbig = 'x' * 200_000\nz = float('nan')").await;
+    assert_eq!((run.status(), run.field("result")), ("ok", &json!({ "a": 1, "z": null })));
+    assert_eq!(run.field("omitted")[0]["name"], "big");
+    product.stop().await;
+}

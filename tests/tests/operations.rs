@@ -1,0 +1,153 @@
+//! The life of the service: start, mistakes at the start, the end, sudden death.
+
+use std::time::Duration;
+
+use e2e::{Product, docker, eventually, product::run_binary};
+use futures_util::future::join_all;
+use nix::sys::signal::Signal;
+use reqwest::StatusCode;
+use serde_json::json;
+
+/// The exit status of a start that must fail, and what it prints.
+#[expect(clippy::unwrap_used, reason = "part of a test")]
+async fn failing_start(flags: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut given = vec!["--listen", "127.0.0.1:0", "--log-format", "text"];
+    if !flags.contains(&"--data-dir") {
+        given.extend(["--data-dir", data.to_str().unwrap()]);
+    }
+    given.extend(flags);
+    let output = run_binary(&given).await;
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_succeed_says_why_in_one_line_and_what_to_do() {
+    for (flags, texts) in [
+        (["--image", "no-such-image:1"], ["the image no-such-image:1 is missing", "make images"]),
+        (
+            ["--docker-host", "unix:///nowhere/docker.sock"],
+            ["unix:///nowhere/docker.sock cannot be reached", "is it running"],
+        ),
+        (["--docker-host", "tcp://127.0.0.1:9"], ["tcp://127.0.0.1:9 cannot be reached", "is it running"]),
+        (["--runtime", "no-such-runtime"], ["refused to", "no-such-runtime"]),
+        (["--cpus", "1000"], ["refused to create a container", "CPUs"]),
+        (["--image", "debian:trixie-slim"], ["cannot start", "runner"]),
+    ] {
+        let (status, log) = failing_start(&flags).await;
+        assert_eq!(status, Some(1), "{flags:?}: {log}");
+        let errors: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
+        assert_eq!(errors.len(), 1, "{log}");
+        assert!(texts.iter().all(|text| errors[0].contains(text)), "{flags:?}: {}", errors[0]);
+    }
+    let (status, log) = failing_start(&["--memory", "1g", "--workspace-size", "1g"]).await;
+    assert_eq!(status, Some(2), "{log}");
+    assert!(log.contains("--workspace-size"), "{log}");
+}
+
+#[tokio::test]
+async fn sigterm_lets_running_executions_finish_and_refuses_new_ones() {
+    let mut product = Product::start(&[]).await;
+    let instance = product.instance();
+    let running = tokio::spawn({
+        let request = product.client().post(product.url("/execute_code"));
+        request.json(&json!({ "code": "import time; time.sleep(2); a = 1" })).send()
+    });
+    eventually("it runs", Duration::from_secs(10), || async { !product.containers().await.is_empty() }).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    product.signal(Signal::SIGTERM);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let refused = product.run("a = 1").await;
+    assert_eq!(refused.http, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.body, json!({ "detail": "The service is shutting down" }));
+    let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(answer["result"], json!({ "a": 1 }));
+    assert!(product.wait(Duration::from_secs(20)).await.success());
+    assert!(docker::containers_of(&instance).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_is_cancelled_and_a_second_signal_hurries() {
+    for (flags, signals) in [(["--drain-timeout", "1s"], 1), (["--drain-timeout", "1h"], 2)] {
+        let mut product = Product::start(&flags).await;
+        let instance = product.instance();
+        let running = tokio::spawn({
+            let request = product.client().post(product.url("/execute_code"));
+            request.json(&json!({ "code": "print('a')\nimport time; time.sleep(60)", "timeout": 100 })).send()
+        });
+        eventually("it runs", Duration::from_secs(10), || async { !product.containers().await.is_empty() })
+            .await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        for _ in 0..signals {
+            product.signal(Signal::SIGINT);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!((&answer["status"], &answer["stdout"]), (&json!("cancelled"), &json!("a\n")));
+        assert!(product.wait(Duration::from_secs(20)).await.success());
+        assert!(docker::containers_of(&instance).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn after_sigkill_the_containers_end_by_themselves_the_next_start_removes_them_and_data_is_there() {
+    let product = Product::start(&["--max-executions", "4"]).await;
+    let instance = product.instance();
+    for n in 0..20_u32 {
+        let upload = product.client().post(product.url(&format!("/upload_data/k{n}")));
+        assert_eq!(upload.body(n.to_string()).send().await.unwrap().status(), StatusCode::OK);
+    }
+    let runs: Vec<_> = (0..4)
+        .map(|_| {
+            let request = product.client().post(product.url("/execute_code"));
+            tokio::spawn(request.json(&json!({ "code": "while True: pass", "timeout": 300 })).send())
+        })
+        .collect();
+    eventually("four run", Duration::from_secs(20), || async { product.containers().await.len() == 4 }).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let folder = product.kill().await;
+    join_all(runs).await;
+
+    let running = async || {
+        let filter = format!("label=code-sandbox.instance={instance}");
+        docker::docker(&["ps", "-q", "--filter", &filter]).await
+    };
+    eventually("they end by themselves", Duration::from_secs(10), || async { running().await.is_empty() })
+        .await;
+
+    let product = Product::start_in(folder, &[]).await;
+    assert_eq!(product.instance(), instance);
+    product.no_containers(Duration::from_secs(10)).await;
+    for n in 0..20_u32 {
+        let value = product.client().get(product.url(&format!("/get_data/k{n}"))).send().await.unwrap();
+        assert_eq!(value.text().await.unwrap(), n.to_string());
+    }
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn two_control_planes_on_one_engine_do_not_touch_each_others_containers() {
+    let first = Product::start(&[]).await;
+    let running = tokio::spawn({
+        let request = first.client().post(first.url("/execute_code"));
+        request.json(&json!({ "code": "import time; time.sleep(3); a = 1" })).send()
+    });
+    eventually("it runs", Duration::from_secs(10), || async { !first.containers().await.is_empty() }).await;
+    let second = Product::start(&[]).await;
+    assert_ne!(first.instance(), second.instance());
+    assert_eq!(second.run("a = 2").await.field("result"), &json!({ "a": 2 }));
+    second.stop().await;
+    let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(answer["result"], json!({ "a": 1 }));
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn a_data_folder_serves_one_control_plane() {
+    let product = Product::start(&[]).await;
+    let (status, log) = failing_start(&["--data-dir", product.data_dir().to_str().unwrap()]).await;
+    assert_eq!(status, Some(1), "{log}");
+    assert!(log.contains("is in use by another control plane"), "{log}");
+    product.stop().await;
+}
