@@ -1,4 +1,4 @@
-//! The HTTP surface: translation only. A URL leads to its file by [`router`]; [`error`] has the only status codes.
+//! The HTTP surface: translation only. `router.rs` has every URL, `error.rs` every status code.
 
 mod body;
 mod error;

@@ -1,6 +1,6 @@
 //! What the engine asks of whatever runs containers.
 //!
-//! [`docker`] is the real one. [`process`] runs the real runner as a plain process, without any isolation: it exists
+//! [`docker`] is the real one. `process` runs the real runner as a plain process, without any isolation: it exists
 //! for tests and is compiled only with the `process-driver` feature, which the released binary does not have.
 
 pub mod docker;
