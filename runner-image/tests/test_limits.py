@@ -37,9 +37,9 @@ class Time(RunnerTest):
         answer = self.run_code("import threading, time\n"
                                "threading.Thread(target=lambda: (time.sleep(.2), print('late'))).start()")
         self.assertEqual(answer.stdout, b"late\n")
-        answer = self.run_code("from concurrent.futures import ThreadPoolExecutor\n"
-                               "x = ThreadPoolExecutor(2).submit(int).result()")
-        self.assertLess(answer.execution_time, 0.7)
+        code = "from concurrent.futures import ThreadPoolExecutor\nx = ThreadPoolExecutor(2).submit(int).result()"
+        # A busy machine may delay one of them, but not each by the whole second that idle workers would cost.
+        self.assertLess(min(self.run_code(code).execution_time for _ in range(4)), 0.9)
 
 
 class Output(RunnerTest):
