@@ -5,7 +5,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{header::Meta, key::Key};
+use uuid::Uuid;
+
+use crate::{
+    header::{Header, Meta},
+    key::Key,
+};
 
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -16,8 +21,10 @@ pub(crate) struct Index {
 #[derive(Debug, Default)]
 struct State {
     values: BTreeMap<Key, Meta>,
-    /// Bytes of all values, of uploads under way and of replaced values not yet deleted.
+    /// Bytes of all values with their headers, of uploads under way and of replaced values not yet deleted.
     taken: u64,
+    /// The highest version given out or found.
+    newest: Uuid,
 }
 
 impl Index {
@@ -43,15 +50,23 @@ impl Index {
         }
     }
 
-    pub(crate) fn remove(&self, key: &Key) -> Option<Meta> {
-        self.state().values.remove(key)
+    /// Forgets a version, unless it has been replaced meanwhile.
+    pub(crate) fn remove(&self, meta: &Meta) {
+        let mut state = self.state();
+        if state.values.get(&meta.key).is_some_and(|current| current.version == meta.version) {
+            state.values.remove(&meta.key);
+        }
     }
 
-    pub(crate) fn clear(&self) -> Vec<Meta> {
-        std::mem::take(&mut self.state().values).into_values().collect()
+    /// A version above every earlier one, even if the clock has gone back over a restart.
+    pub(crate) fn next_version(&self) -> Uuid {
+        let mut state = self.state();
+        let next = Uuid::from_u128(state.newest.as_u128().saturating_add(1));
+        state.newest = Uuid::now_v7().max(next);
+        state.newest
     }
 
-    /// Takes room for an upload. False if there is none.
+    /// Takes room for an upload. False if there is none. The caller counts the header as well.
     pub(crate) fn reserve(&self, bytes: u64) -> bool {
         let mut state = self.state();
         let fits = state.taken.checked_add(bytes).is_some_and(|taken| taken <= self.limit);
@@ -62,8 +77,10 @@ impl Index {
     }
 
     /// Counts what is on disk already, even above a limit that was lowered.
-    pub(crate) fn adopt(&self, bytes: u64) {
-        self.state().taken += bytes;
+    pub(crate) fn adopt(&self, meta: &Meta) {
+        let mut state = self.state();
+        state.taken += Header::SIZE + meta.size;
+        state.newest = state.newest.max(meta.version);
     }
 
     pub(crate) fn release(&self, bytes: u64) {

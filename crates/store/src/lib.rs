@@ -17,7 +17,9 @@ mod key;
 mod upload;
 
 use std::{
-    fs, io,
+    fs,
+    future::Future,
+    io,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -43,7 +45,8 @@ pub use self::{
 pub struct StoreLimits {
     /// One value.
     pub max_value_size: u64,
-    /// All values together, including those being uploaded and, until they are complete, those they replace.
+    /// All values together, 1 KiB for each counted in, with those being uploaded and, until they are complete, those they
+    /// replace.
     pub data_limit: u64,
 }
 
@@ -73,6 +76,9 @@ pub enum OpenError {
         /// In the system's words.
         reason: String,
     },
+    /// It holds something that is none of ours, or of a version we do not know.
+    #[error("the data folder holds {0}, which this version cannot read: move it away")]
+    Foreign(PathBuf),
     /// Another process has it open.
     #[error("the data folder {0} is in use by another control plane: give each one its own --data-dir")]
     InUse(PathBuf),
@@ -82,6 +88,17 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 #[error("stored data cannot be read")]
 pub struct ReadError(#[source] object_store::Error);
+
+/// Why a value is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The disk does not do what is asked.
+    #[error("stored data cannot be deleted")]
+    Disk(#[source] object_store::Error),
+    /// The task that deletes it ended early.
+    #[error("the deletion was abandoned")]
+    Aborted,
+}
 
 /// A value opened for reading; stays readable while it is replaced or deleted.
 pub struct Value {
@@ -108,7 +125,9 @@ impl Store {
             .with_fsync(true);
         let index = Index::new(limits.data_limit);
         let shared = Shared { objects, limits, index, _lock: lock };
-        shared.load().await.map_err(|error| unusable(error.to_string()))?;
+        for object in shared.load().await.map_err(|error| unusable(error.to_string()))? {
+            return Err(OpenError::Foreign(root.join(object)));
+        }
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -143,9 +162,8 @@ impl Store {
                     let stream = opened.into_stream().map_err(ReadError).boxed();
                     return Ok(Some(Value { meta, range, stream }));
                 }
-                // Replaced or deleted since the look-up: look again.
-                Err(object_store::Error::NotFound { .. })
-                    if self.meta(key).is_none_or(|now| now.version != meta.version) => {}
+                // Deleted since the look-up, or replaced: look again.
+                Err(object_store::Error::NotFound { .. }) => self.shared.index.remove(&meta),
                 Err(error) => return Err(ReadError(error)),
             }
         }
@@ -156,25 +174,40 @@ impl Store {
         self.shared.index.list()
     }
 
-    /// Deletes a value. False if there is none.
-    pub async fn delete(&self, key: &Key) -> bool {
-        let Some(removed) = self.shared.index.remove(key) else { return false };
-        self.shared.discard(removed).await;
-        true
+    /// Deletes a value. False if there is none. Once begun it goes on to its end, even if nobody waits for it any more.
+    pub async fn delete(&self, key: &Key) -> Result<bool, DeleteError> {
+        let Some(meta) = self.meta(key) else { return Ok(false) };
+        let shared = Arc::clone(&self.shared);
+        unless_dropped(async move { shared.delete(&meta).await })
+            .await
+            .unwrap_or(Err(DeleteError::Aborted))?;
+        Ok(true)
     }
 
-    /// Deletes every value.
-    pub async fn clear(&self) {
-        for removed in self.shared.index.clear() {
-            self.shared.discard(removed).await;
-        }
+    /// Deletes every value there is now, as [`Store::delete`] does. One that cannot be deleted does not save the others.
+    pub async fn clear(&self) -> Result<(), DeleteError> {
+        let (shared, all) = (Arc::clone(&self.shared), self.list());
+        let cleared = async move {
+            let mut outcome = Ok(());
+            for meta in all {
+                outcome = shared.delete(&meta).await.and(outcome);
+            }
+            outcome
+        };
+        unless_dropped(cleared).await.unwrap_or(Err(DeleteError::Aborted))
     }
 }
 
+/// Runs in a task of its own: a client that leaves must not stop half-way what cannot be undone. None if that task panics.
+async fn unless_dropped<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::spawn(work).await.ok()
+}
+
 impl Shared {
-    /// Fills the index from the objects' headers. The newest version of a key wins; older ones and what is no object
-    /// of ours are deleted.
-    async fn load(&self) -> Result<(), object_store::Error> {
+    /// Fills the index from the objects' headers. The newest version of a key wins, older ones are deleted. Returns the names
+    /// of what is no object of ours.
+    async fn load(&self) -> Result<Vec<String>, object_store::Error> {
+        let mut foreign = Vec::new();
         let listed: Vec<_> = self.objects.list(None).try_collect().await?;
         for object in listed {
             let header = match object.location.as_ref().parse::<Uuid>() {
@@ -186,23 +219,32 @@ impl Shared {
             };
             match header {
                 Some(meta) => {
-                    self.index.adopt(meta.size);
+                    self.index.adopt(&meta);
                     if let Some(older) = self.index.insert(meta) {
-                        self.discard(older).await;
+                        self.discard(&older).await?;
                     }
                 }
-                None => self.objects.delete(&object.location).await?,
+                None => foreign.push(object.location.to_string()),
             }
         }
+        Ok(foreign)
+    }
+
+    /// Deletes a value: first from the disk, so that nothing that was answered as deleted comes back.
+    async fn delete(&self, meta: &Meta) -> Result<(), DeleteError> {
+        self.discard(meta).await.map_err(DeleteError::Disk)?;
+        self.index.remove(meta);
         Ok(())
     }
 
-    /// Deletes the object of a version the index no longer has. A failure leaves a file that the next start deletes.
-    async fn discard(&self, meta: Meta) {
-        let deleted = self.objects.delete(&object_path(meta.version)).await;
-        if matches!(deleted, Ok(()) | Err(object_store::Error::NotFound { .. })) {
-            self.index.release(meta.size);
+    /// Deletes the object of a version and gives its room back, once: of two at the same time one finds nothing.
+    async fn discard(&self, meta: &Meta) -> Result<(), object_store::Error> {
+        match self.objects.delete(&object_path(meta.version)).await {
+            Ok(()) => self.index.release(Header::SIZE + meta.size),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 }
 
@@ -226,7 +268,9 @@ fn lock(folder: &Path) -> Result<fs::File, OpenError> {
 fn sweep_staged(root: &Path) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().contains(&b'#') {
+        let name = entry.file_name();
+        let staged = name.to_str().and_then(|name| name.split_once('#'));
+        if staged.is_some_and(|(version, _)| version.parse::<Uuid>().is_ok()) {
             fs::remove_file(entry.path())?;
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     Shared,
     header::{ContentType, Header, Meta},
     key::Key,
-    object_path,
+    object_path, unless_dropped,
 };
 
 /// Written to disk at a time.
@@ -21,10 +21,21 @@ pub struct Upload {
     shared: Arc<Shared>,
     target: Box<dyn MultipartUpload>,
     version: Uuid,
-    /// None once committed.
-    header: Option<Header>,
+    header: Header,
     buffer: BytesMut,
-    size: u64,
+    room: Room,
+}
+
+/// Room taken in the store, given back when dropped.
+struct Room {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.index.release(self.bytes);
+    }
 }
 
 /// Why a value was not stored.
@@ -42,6 +53,9 @@ pub enum PutError {
     /// The disk does not do what is asked.
     #[error("the value could not be written")]
     Write(#[source] object_store::Error),
+    /// The task that writes it ended early.
+    #[error("the upload was abandoned")]
+    Aborted,
 }
 
 impl From<object_store::Error> for PutError {
@@ -64,50 +78,56 @@ impl Upload {
         key: Key,
         content_type: ContentType,
     ) -> Result<Self, PutError> {
-        let version = Uuid::now_v7();
+        let version = shared.index.next_version();
+        if !shared.index.reserve(Header::SIZE) {
+            return Err(PutError::StoreFull(shared.limits.data_limit));
+        }
+        let room = Room { shared: Arc::clone(&shared), bytes: Header::SIZE };
         let target = shared.objects.put_multipart(&object_path(version)).await?;
         let header = Header::new(key, content_type);
         let buffer = BytesMut::from(&header.encode()[..]);
-        Ok(Self { shared, target, version, header: Some(header), buffer, size: 0 })
+        Ok(Self { shared, target, version, header, buffer, room })
     }
 
     /// Takes the next bytes of the value; fails as soon as they are too many.
     pub async fn write(&mut self, bytes: &Bytes) -> Result<(), PutError> {
         let limits = &self.shared.limits;
         let added = bytes.len() as u64;
-        if self.size + added > limits.max_value_size {
+        if self.size() + added > limits.max_value_size {
             return Err(PutError::ValueTooLarge(limits.max_value_size));
         }
         if !self.shared.index.reserve(added) {
             return Err(PutError::StoreFull(limits.data_limit));
         }
-        self.size += added;
+        self.room.bytes += added;
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= PART { self.flush().await } else { Ok(()) }
     }
 
-    /// Makes the value durable, then visible.
-    pub async fn commit(mut self) -> Result<Meta, PutError> {
+    /// Makes the value durable, then visible. Once begun it goes on to its end, even if nobody waits for it any more.
+    pub async fn commit(self) -> Result<Meta, PutError> {
+        unless_dropped(self.complete()).await.unwrap_or(Err(PutError::Aborted))
+    }
+
+    async fn complete(mut self) -> Result<Meta, PutError> {
         self.flush().await?;
         self.target.complete().await?;
-        let Some(header) = self.header.take() else { unreachable!("commit consumes the upload") };
-        let meta = header.meta(self.version, self.size);
+        let meta = self.header.meta(self.version, self.room.bytes - Header::SIZE);
+        // The room is the value's now.
+        self.room.bytes = 0;
         if let Some(older) = self.shared.index.insert(meta.clone()) {
-            self.shared.discard(older).await;
+            // It is nobody's value any more; a file that stays is deleted at the next start.
+            let _ = self.shared.discard(&older).await;
         }
         Ok(meta)
+    }
+
+    fn size(&self) -> u64 {
+        self.room.bytes - Header::SIZE
     }
 
     async fn flush(&mut self) -> Result<(), PutError> {
         let part = self.buffer.split().freeze();
         Ok(self.target.put_part(part.into()).await?)
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        if self.header.is_some() {
-            self.shared.index.release(self.size);
-        }
     }
 }

@@ -61,13 +61,13 @@ impl<S: Send + Sync> FromRequestParts<S> for PathKey {
 
 /// `DELETE /data/{key}`.
 pub(crate) async fn delete(State(app): State<App>, PathKey(key): PathKey) -> Result<StatusCode, ApiError> {
-    if app.store.delete(&key).await { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NoData(key)) }
+    if app.store.delete(&key).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NoData(key)) }
 }
 
 /// `GET /clear_data`.
-pub(crate) async fn clear(State(app): State<App>) -> Json<Value> {
-    app.store.clear().await;
-    Json(json!({ "message": "All data cleared" }))
+pub(crate) async fn clear(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    app.store.clear().await?;
+    Ok(Json(json!({ "message": "All data cleared" })))
 }
 
 /// A path that ends where its key should begin.
