@@ -1,21 +1,51 @@
-//! Request bodies: bounded in size and in time.
+//! Request bodies: bounded in size, in time, and in memory all together.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
-    http::{HeaderMap, header},
+    extract::Request,
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::Response,
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
-use tokio::time::{Instant, timeout, timeout_at};
+use futures_util::{StreamExt, stream};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{ApiConfig, error::ApiError};
 
-/// Of a body that is refused, so much and so long is read and thrown away: a client that writes before it reads would
-/// otherwise see a broken connection instead of the answer.
-const LINGER_BYTES: usize = 256 << 20;
-const LINGER_TIME: Duration = Duration::from_secs(10);
+/// Memory for bodies that are read whole, counted in KiB: a crowd of large requests is refused, not swapped.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Semaphore>);
+
+/// A body read whole, and its share of the budget.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) bytes: Bytes,
+    /// Given back when the request is answered: until then the code or the queue holds what the body said.
+    pub(crate) share: OwnedSemaphorePermit,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        Self(Arc::new(Semaphore::new(
+            usize::try_from(bytes >> 10).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS),
+        )))
+    }
+
+    fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
+        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0).try_acquire_many_owned(kib).map_err(|_| ApiError::BodiesTooLarge)
+    }
+}
 
 /// The length a body says it has.
 pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -23,40 +53,67 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Reads a whole body into memory, at most `max_body` bytes of it; refuses at once what announces itself as larger.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, config: &ApiConfig) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    config: &ApiConfig,
+    budget: &Budget,
+) -> Result<Held, ApiError> {
     let limit = config.max_body;
     let too_large = ApiError::BodyTooLarge { limit };
-    if announced(headers).is_some_and(|length| length > limit) {
-        linger(body);
+    let announced = announced(headers).unwrap_or_default();
+    if announced > limit {
         return Err(too_large);
     }
+    let mut share = budget.take(announced)?;
     let deadline = Instant::now() + config.body_total;
     let mut stream = body.into_data_stream();
     let mut read = BytesMut::new();
     loop {
         let pause = deadline.min(Instant::now() + config.body_idle);
         match timeout_at(pause, stream.next()).await.map_err(|_| ApiError::SlowBody)? {
-            None => return Ok(read.freeze()),
+            None => return Ok(Held { bytes: read.freeze(), share }),
             Some(Err(_)) => return Err(ApiError::BrokenBody),
-            Some(Ok(bytes)) if (read.len() + bytes.len()) as u64 > limit => {
-                linger(Body::from_stream(stream));
-                return Err(too_large);
+            Some(Ok(bytes)) if (read.len() + bytes.len()) as u64 > limit => return Err(too_large),
+            Some(Ok(bytes)) => {
+                read.extend_from_slice(&bytes);
+                let taken = (share.num_permits() as u64) << 10;
+                share.merge(budget.take((read.len() as u64).saturating_sub(taken))?);
             }
-            Some(Ok(bytes)) => read.extend_from_slice(&bytes),
         }
     }
 }
 
-/// Reads on in the background while the answer goes out.
-pub(crate) fn linger(body: Body) {
-    tokio::spawn(timeout(LINGER_TIME, async {
-        let mut stream = body.into_data_stream();
-        let mut read = 0;
-        while let Some(Ok(bytes)) = stream.next().await {
-            read += bytes.len();
-            if read > LINGER_BYTES {
-                break;
+/// Of a body that is refused, so much and so long is read and thrown away, for so many clients at once.
+const LINGER_BYTES: usize = 256 << 20;
+const LINGER_TIME: Duration = Duration::from_secs(10);
+static LINGERING: Semaphore = Semaphore::const_new(32);
+
+/// Reads a refused body to its end while the answer goes out: a client that writes before it reads would otherwise see a
+/// broken connection instead of the answer.
+pub(crate) async fn linger(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let shared = Arc::new(Mutex::new(body.into_data_stream()));
+    let chunks = |shared: Arc<Mutex<axum::body::BodyDataStream>>| {
+        stream::poll_fn(move |cx| shared.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(cx))
+    };
+    let body = Body::from_stream(chunks(Arc::clone(&shared)));
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    if refused
+        && response.status() != StatusCode::REQUEST_TIMEOUT
+        && let Ok(turn) = LINGERING.try_acquire()
+    {
+        tokio::spawn(timeout(LINGER_TIME, async move {
+            let _turn = turn;
+            let mut chunks = chunks(shared);
+            let mut read = 0;
+            while let Some(Ok(bytes)) = chunks.next().await
+                && read < LINGER_BYTES
+            {
+                read += bytes.len();
             }
-        }
-    }));
+        }));
+    }
+    response
 }

@@ -1,6 +1,6 @@
 //! Errors as HTTP: the only place that knows status codes.
 //!
-//! Every error is `{"detail": ...}`. What is the client's fault says what to do about it; what is ours is logged and
+//! Every error but an unhealthy `/health` is `{"detail": ...}`. What is the client's fault says what to do about it; what is ours is logged and
 //! told without its inside.
 
 use axum::{
@@ -9,12 +9,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use engine::{AdmissionError, ExecuteError, LaunchError};
+use engine::{AdmissionError, ExecuteError, LaunchError, Unhealthy};
 use serde_json::json;
-use store::{InvalidContentType, InvalidKey, Key, PutError, ReadError};
+use store::{DeleteError, InvalidContentType, InvalidKey, Key, PutError, ReadError};
 use tracing::error;
 
-use crate::wire::FieldError;
+use crate::{routes::health::Health, wire::FieldError};
 
 /// Everything a handler can answer instead of what was asked for.
 #[derive(Debug)]
@@ -28,7 +28,6 @@ pub(crate) enum ApiError {
     BadKey(InvalidKey),
     BadContentType(InvalidContentType),
     BadMultipart(&'static str),
-    Multipart(MultipartError),
     NoData(Key),
     BadRange {
         size: u64,
@@ -38,12 +37,16 @@ pub(crate) enum ApiError {
     BodyTooLarge {
         limit: u64,
     },
+    BodiesTooLarge,
+    ForeignOrigin,
+    Unhealthy(Unhealthy),
     CodeTooLarge {
         limit: u64,
     },
     Execute(ExecuteError),
     Put(PutError),
     Read(ReadError),
+    Delete(DeleteError),
     Internal,
 }
 
@@ -60,7 +63,8 @@ impl ApiError {
             | Self::BadContentType(_)
             | Self::BadMultipart(_)
             | Self::BrokenBody => StatusCode::BAD_REQUEST,
-            Self::Multipart(error) => error.status(),
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Unhealthy(_) | Self::BodiesTooLarge => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchRoute | Self::NoData(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
@@ -69,7 +73,9 @@ impl ApiError {
             Self::BadRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Execute(error) => match error {
-                ExecuteError::Admission(_) | ExecuteError::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
+                ExecuteError::Admission(_) | ExecuteError::NotSent | ExecuteError::Lost(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
                 ExecuteError::Launch(LaunchError::Driver(_) | LaunchError::Handshake(_)) => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
@@ -79,9 +85,10 @@ impl ApiError {
             },
             Self::Put(PutError::ValueTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Put(PutError::StoreFull(_) | PutError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Put(PutError::Write(_)) | Self::Read(_) | Self::Internal => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Put(PutError::Write(_) | PutError::Aborted)
+            | Self::Read(_)
+            | Self::Delete(_)
+            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -95,7 +102,9 @@ impl ApiError {
             Self::BadKey(error) => json!(capitalized(error)),
             Self::BadContentType(error) => json!(capitalized(error)),
             Self::BadMultipart(reason) => json!(reason),
-            Self::Multipart(error) => json!(error.body_text()),
+            Self::ForeignOrigin => json!("Pages of another origin may not call this API"),
+            Self::Unhealthy(error) => json!(error.to_string()),
+            Self::BodiesTooLarge => json!("Too many large requests at once"),
             Self::NoData(key) => json!(format!("No data found for key '{key}'")),
             Self::BadRange { size } => json!(format!("The range lies outside the value's {size} bytes")),
             Self::SlowBody => json!("The request body came too slowly"),
@@ -105,14 +114,15 @@ impl ApiError {
             }
             Self::CodeTooLarge { limit } => json!(format!("The code is over the limit of {limit} bytes")),
             Self::Execute(ExecuteError::Admission(error)) => json!(capitalized(error)),
-            Self::Execute(ExecuteError::Lost(_)) => {
-                json!("The container was lost during the run, through no fault of the code: try again")
+            Self::Execute(ExecuteError::NotSent | ExecuteError::Lost(_)) => {
+                json!("The container was lost, through no fault of the code: try again")
             }
             Self::Execute(ExecuteError::Launch(LaunchError::Driver(_) | LaunchError::Handshake(_))) => {
                 json!("No container could be started: try again later, /health says why")
             }
-            Self::Put(PutError::Write(_))
+            Self::Put(PutError::Write(_) | PutError::Aborted)
             | Self::Read(_)
+            | Self::Delete(_)
             | Self::Execute(ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned))
             | Self::Internal => json!("Internal Server Error"),
             Self::Put(error @ (PutError::ValueTooLarge(_) | PutError::StoreFull(_) | PutError::DiskFull)) => {
@@ -124,7 +134,8 @@ impl ApiError {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::Execute(ExecuteError::Admission(AdmissionError::Draining)) => Some(RESTART_RETRY),
-            Self::Execute(ExecuteError::Admission(_)) => Some(SLOT_RETRY),
+            Self::Execute(ExecuteError::Admission(_)) | Self::BodiesTooLarge => Some(SLOT_RETRY),
+            Self::Unhealthy(_) => Some(RESTART_RETRY),
             Self::Execute(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RESTART_RETRY),
             _ => None,
         }
@@ -132,8 +143,12 @@ impl ApiError {
 
     fn log(&self) {
         match self {
-            Self::Put(error @ PutError::Write(source)) => error!(%error, ?source, "upload failed"),
-            Self::Read(error) => error!(%error, source = ?error, "download failed"),
+            Self::Put(PutError::Write(source)) => error!(error = %source, "upload failed"),
+            Self::Put(error @ PutError::Aborted) => error!(%error, "upload failed"),
+            Self::Read(ReadError(source)) => error!(error = %source, "download failed"),
+            Self::Delete(DeleteError::Disk(source)) => error!(error = %source, "deletion failed"),
+            Self::Delete(error @ DeleteError::Aborted) => error!(%error, "deletion failed"),
+            Self::Unhealthy(error) => error!(%error, "unhealthy"),
             // Executions are logged by the engine's events, panics by the panic hook.
             _ => {}
         }
@@ -149,10 +164,22 @@ fn capitalized(error: &impl ToString) -> String {
     text
 }
 
+/// Without its own text, which has an opinion on the status.
+impl From<MultipartError> for ApiError {
+    fn from(_: MultipartError) -> Self {
+        Self::BadMultipart("The form is not valid multipart/form-data, or ended early")
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
-        let mut response = (self.status(), Json(json!({ "detail": self.detail() }))).into_response();
+        let mut response = if let Self::Unhealthy(error) = &self {
+            let health = Health { status: "unhealthy", message: error.to_string() };
+            (self.status(), Json(health)).into_response()
+        } else {
+            (self.status(), Json(json!({ "detail": self.detail() }))).into_response()
+        };
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -177,10 +204,11 @@ macro_rules! from {
 }
 
 from! {
+    DeleteError => Delete,
+    Unhealthy => Unhealthy,
     ExecuteError => Execute,
     InvalidContentType => BadContentType,
     InvalidKey => BadKey,
-    MultipartError => Multipart,
     PutError => Put,
     ReadError => Read,
 }

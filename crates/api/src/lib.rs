@@ -6,6 +6,7 @@ mod json_check;
 mod request_id;
 mod router;
 mod routes;
+mod same_origin;
 mod wire;
 
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use engine::Engine;
 use store::Store;
 
-pub use self::router::router;
+pub use self::{body::Budget, router::router};
 
 /// Limits of the HTTP surface itself.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,8 @@ pub struct App {
     pub store: Store,
     /// Limits of this layer.
     pub config: ApiConfig,
+    /// Memory for request bodies.
+    pub bodies: Budget,
 }
 
 #[cfg(test)]

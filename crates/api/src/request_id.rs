@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::debug;
+use tracing::{Instrument, debug, error_span};
 use uuid::Uuid;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,7 +28,8 @@ pub(crate) async fn assign(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let began = Instant::now();
 
-    let mut response = next.run(request).await;
+    // Whatever is logged on the way carries the id.
+    let mut response = next.run(request).instrument(error_span!("request", id = %id)).await;
     debug!(
         request.id = %id,
         %method,

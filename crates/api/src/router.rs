@@ -10,10 +10,11 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    App,
+    App, body,
     error::ApiError,
     request_id,
     routes::{data, execute, health},
+    same_origin,
 };
 
 /// The whole surface.
@@ -23,7 +24,7 @@ pub fn router(app: App) -> Router {
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/execute_code", post(execute::execute))
-        .route("/upload_data/", post(data::upload_without_key))
+        .route("/upload_data/", post(data::without_key))
         .route("/upload_data/{*key}", post(data::upload))
         .route("/get_data/", get(data::without_key))
         .route("/get_data/{*key}", get(data::get))
@@ -37,6 +38,8 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::disable())
         // From the inside to the outside. A panic's message, already on stderr, is none of the client's business.
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
+        .layer(middleware::from_fn(body::linger))
+        .layer(middleware::from_fn(same_origin::only))
         .layer(middleware::from_fn(request_id::assign))
         .with_state(app)
 }

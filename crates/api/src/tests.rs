@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{ApiConfig, App, router};
+use crate::{ApiConfig, App, Budget, router};
 
 struct Service {
     router: Router,
@@ -43,7 +43,8 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
             max_memory: 512 << 20,
         },
     };
-    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(())).await.unwrap();
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
+    engine.prove().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000 };
     let store = Store::open(folder.path(), limits).await.unwrap();
@@ -54,7 +55,7 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
         body_idle: Duration::from_millis(200),
         body_total: Duration::from_millis(500),
     };
-    let router = router(App { engine: engine.clone(), store, config });
+    let router = router(App { engine: engine.clone(), store, config, bodies: Budget::new(8 << 10) });
     let service = Service { router, engine, driver, _folder: folder };
     test(&service).await;
     service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;
@@ -348,16 +349,23 @@ async fn an_upload_that_is_not_what_it_says_or_too_large_is_refused_and_leaves_n
     with_service(async |service| {
         let file = "--b\r\ncontent-disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nx\r\n";
         let no_file = "--b--\r\n".to_owned();
+        let no_name = "--b\r\ncontent-disposition: form-data; name=\"f\"\r\n\r\nx\r\n--b--\r\n".to_owned();
         let two_files = format!("{file}{file}--b--\r\n");
         let cut_off = file.to_owned();
         let large = "x".repeat(10_001);
         for (content_type, body, status, detail) in [
-            ("application/json", "{\"a\": ", 400, "The request body is not valid JSON: EOF"),
-            ("application/json", "", 400, "The request body is not valid JSON: EOF"),
+            ("application/json", "{\"a\": ", 400, "The request body is not valid JSON: it ends early"),
+            ("application/json", "", 400, "The request body is not valid JSON: it ends early"),
             ("multipart/form-data", "x", 400, "The header 'Content-Type: multipart/form-data' must name"),
             ("multipart/form-data; boundary=b", &no_file, 400, "The form holds no file"),
             ("multipart/form-data; boundary=b", &two_files, 400, "The form must hold exactly one file"),
-            ("multipart/form-data; boundary=b", &cut_off, 400, ""),
+            (
+                "multipart/form-data; boundary=b",
+                &cut_off,
+                400,
+                "The form is not valid multipart/form-data, or ended early",
+            ),
+            ("multipart/form-data; boundary=b", &no_name, 400, "The form holds no file"),
             ("text/plain", &large, 413, "A value may have at most 10000 bytes"),
         ] {
             let (got, answer) = service.post("/upload_data/k", content_type, body.to_owned()).await;
@@ -372,6 +380,55 @@ async fn an_upload_that_is_not_what_it_says_or_too_large_is_refused_and_leaves_n
         assert_eq!(
             answer["detail"],
             "The stored data has reached its limit of 15000 bytes: delete some of it"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn more_large_bodies_at_once_than_there_is_memory_for_are_refused() {
+    with_service(async |service| {
+        let slow = || {
+            let body = stream::iter([" ".repeat(4_500), String::new()]).then(async |part| {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Ok::<_, std::io::Error>(part)
+            });
+            service.post("/execute_code", "application/json", Body::from_stream(body))
+        };
+        let answers = tokio::join!(slow(), slow(), slow());
+        let mut statuses = [answers.0.0, answers.1.0, answers.2.0].map(|status| status.as_u16());
+        statuses.sort_unstable();
+        // 8 KiB in all: the first is let in, and found to be no JSON.
+        assert_eq!(statuses, [400, 503, 503]);
+        assert_eq!(service.execute(json!({ "code": "" })).await.0, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_is_refused() {
+    with_service(async |service| {
+        service.post("/upload_data/k", "text/plain", "x").await;
+        let request = Request::get("/clear_data").header("sec-fetch-site", "cross-site");
+        let (status, answer) = json_of(service.send(request.body(Body::empty()).unwrap()).await).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert_eq!(answer, json!({ "detail": "Pages of another origin may not call this API" }));
+        let still = service.send(Request::get("/get_data/k").body(Body::empty()).unwrap()).await;
+        assert_eq!(bytes_of(still).await, "x");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_that_shuts_down_is_unhealthy_and_says_so() {
+    with_service(async |service| {
+        service.engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+        let unhealthy = json!({ "status": "unhealthy", "message": "the service is shutting down" });
+        assert_eq!(service.get("/health").await, (StatusCode::SERVICE_UNAVAILABLE, unhealthy));
+        let (status, answer) = service.execute(json!({ "code": "" })).await;
+        assert_eq!(
+            (status, answer),
+            (StatusCode::SERVICE_UNAVAILABLE, json!({ "detail": "The service is shutting down" }))
         );
     })
     .await;

@@ -1,6 +1,6 @@
 //! JSON in, domain types out, and back. Errors have the shape of FastAPI's 422.
 
 pub(crate) mod execute;
-mod form;
+mod json_object;
 
-pub(crate) use self::form::{FieldError, Form};
+pub(crate) use self::json_object::{FieldError, JsonObject};

@@ -84,6 +84,10 @@ impl Admission {
         self.closed.cancel();
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
     /// Returns when nothing runs and everything that ran is removed.
     pub(crate) async fn idle(&self) {
         // The semaphore is never closed, so this only waits.

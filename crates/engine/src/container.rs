@@ -16,6 +16,9 @@ use crate::{admission::Slot, driver::ContainerName};
 /// `Drop` cannot wait. What waits there is bounded all the same, by the slots the remains hold.
 #[derive(Debug)]
 pub(crate) struct Container {
+    name: ContainerName,
+    user: u32,
+    /// None once dropped.
     remains: Option<Remains>,
     reaper: UnboundedSender<Remains>,
 }
@@ -25,6 +28,7 @@ pub(crate) struct Container {
 pub(crate) struct Remains {
     pub(crate) name: ContainerName,
     /// None for an orphan of an earlier life.
+    #[expect(dead_code, reason = "held until the container is gone")]
     pub(crate) user: Option<UserId>,
     pub(crate) slot: Option<Slot>,
 }
@@ -32,19 +36,17 @@ pub(crate) struct Remains {
 impl Container {
     pub(crate) fn new(user: UserId, slot: Slot, reaper: UnboundedSender<Remains>) -> Self {
         let name = ContainerName(format!("code-sandbox-run-{}", Uuid::now_v7().simple()));
-        Self { remains: Some(Remains { name, user: Some(user), slot: Some(slot) }), reaper }
+        let id = user.id;
+        let remains = Remains { name: name.clone(), user: Some(user), slot: Some(slot) };
+        Self { name, user: id, remains: Some(remains), reaper }
     }
 
     pub(crate) fn name(&self) -> &ContainerName {
-        &self.remains().name
+        &self.name
     }
 
     pub(crate) fn user(&self) -> u32 {
-        self.remains().user.as_ref().map_or(USERS.start, |user| user.id)
-    }
-
-    fn remains(&self) -> &Remains {
-        self.remains.as_ref().expect("only drop takes the remains")
+        self.user
     }
 }
 

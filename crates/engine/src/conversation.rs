@@ -96,6 +96,10 @@ pub(crate) enum End {
     Finished(Finished),
     /// Not in time, although the runner should have seen to that.
     Overdue,
+    /// Cancelled, and the runner did not report in time.
+    Cancelled,
+    /// Before the request was in.
+    NotSent,
     /// The pipe broke without a report.
     Silent,
     /// The runner said what no runner says.
@@ -113,6 +117,8 @@ pub(crate) enum Garbled {
     OutOfOrder,
     #[error("more output than its limit")]
     TooMuchOutput,
+    #[error("an empty piece of output")]
+    EmptyOutput,
 }
 
 /// Why there is no next message.
@@ -152,17 +158,25 @@ impl Conversation {
         cancel: &CancellationToken,
     ) -> Collected {
         let timeout = request.timeout.get();
-        let sent = time::timeout(SEND_LIMIT, self.send(request, limits)).await;
+        let sent = tokio::select! {
+            biased;
+            () = cancel.cancelled() => None,
+            sent = time::timeout(SEND_LIMIT, self.send(request, limits)) => Some(sent),
+        };
         let started = Instant::now();
         let mut collected = Collected {
             stdout: Vec::new(),
             stderr: Vec::new(),
             result: None,
             took: Duration::ZERO,
-            end: End::Silent,
+            end: End::NotSent,
         };
-        if let Ok(Ok(())) = sent {
-            collected.end = self.collect(&mut collected, limits, started + timeout + GRACE, cancel).await;
+        match sent {
+            Some(Ok(Ok(()))) => {
+                collected.end = self.collect(&mut collected, limits, started + timeout + GRACE, cancel).await;
+            }
+            Some(_) => {}
+            None => collected.end = End::Cancelled,
         }
         collected.took = started.elapsed();
         collected
@@ -211,11 +225,17 @@ impl Conversation {
         loop {
             let step = tokio::select! {
                 biased;
-                message = self.next() => Step::Message(message),
-                () = cancel.cancelled(), if !cancelled => Step::Cancelled,
+                // First, so that no stream of messages can put them off.
                 () = time::sleep_until(deadline) => Step::Overdue,
+                () = cancel.cancelled(), if !cancelled => Step::Cancelled,
+                message = self.next() => Step::Message(message),
             };
             match step {
+                Step::Message(Ok(FromRunner::Stdout(bytes) | FromRunner::Stderr(bytes)))
+                    if bytes.is_empty() =>
+                {
+                    return End::Garbled(Garbled::EmptyOutput);
+                }
                 Step::Message(Ok(FromRunner::Stdout(bytes))) => collected.stdout.extend_from_slice(&bytes),
                 Step::Message(Ok(FromRunner::Stderr(bytes))) => collected.stderr.extend_from_slice(&bytes),
                 Step::Message(Ok(FromRunner::Result(json))) if collected.result.is_none() => {
@@ -225,6 +245,7 @@ impl Conversation {
                 Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
                 Step::Message(Err(ReadError::Silent)) => return End::Silent,
                 Step::Message(Err(ReadError::Garbled(garbled))) => return End::Garbled(garbled),
+                Step::Overdue if cancelled => return End::Cancelled,
                 Step::Overdue => return End::Overdue,
                 Step::Cancelled => {
                     cancelled = true;

@@ -15,6 +15,8 @@ pub enum Event<'a> {
     Executed { id: Uuid, status: Status, waited: Duration, took: Duration },
     /// An execution could not be carried out.
     NotExecuted { id: Uuid, error: &'a ExecuteError },
+    /// The client left before its answer; the run is killed.
+    Abandoned { id: Uuid, after: Duration },
     /// A removal failed and will be tried again.
     RemovalFailed { container: &'a ContainerName, attempt: u32, error: &'a dyn std::error::Error },
     /// A container resists removal; its slot is given back, the next sweeps go on trying.

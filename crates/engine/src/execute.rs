@@ -5,13 +5,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use protocol::message::{Finished, Status};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::{
     Engine,
     admission::{AdmissionError, Admitted},
     conversation::{Collected, End, Limits},
-    driver::{ContainerName, DriverError},
-    events::Event,
+    driver::ContainerName,
+    events::{Event, Observer},
     outcome::{Asked, Outcome},
     pool::LaunchError,
     request::ExecutionRequest,
@@ -26,9 +27,12 @@ pub enum ExecuteError {
     /// There was no container to run in.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// The container was lost before the request was in it.
+    #[error("the container was lost before the code was in it")]
+    NotSent,
     /// The container was lost in the middle of the run, with the container engine or by somebody's hand.
     #[error("the container was lost during the run: {0}")]
-    Lost(DriverError),
+    Lost(String),
 }
 
 impl Engine {
@@ -38,12 +42,14 @@ impl Engine {
     pub async fn execute(&self, request: ExecutionRequest) -> Result<Outcome, ExecuteError> {
         let id = request.id;
         let arrived = Instant::now();
+        let mut watch = Watch { id, arrived, observer: Some(&*self.shared.observer) };
         let admitted = self.shared.admission.admit().await;
         let waited = arrived.elapsed();
         let outcome = match admitted {
             Ok(admitted) => self.run(admitted, request).await,
             Err(error) => Err(error.into()),
         };
+        watch.observer = None;
         let event = match &outcome {
             Ok(outcome) => Event::Executed { id, status: outcome.status, waited, took: arrived.elapsed() },
             Err(error) => Event::NotExecuted { id, error },
@@ -62,16 +68,20 @@ impl Engine {
         let limits = Limits { output: shared.config.output_limit, result: shared.config.result_limit };
         let asked = Asked { timeout: request.timeout, memory: request.memory, limits };
 
-        let lease = shared.pool.acquire(slot, request.memory, request.timeout).await;
-        let mut lease = lease.inspect_err(|_| shared.health.doubt())?;
+        let lease = tokio::select! {
+            biased;
+            () = shared.hurry.cancelled() => return Err(AdmissionError::Draining.into()),
+            lease = shared.pool.acquire(slot, request.memory, request.timeout) => lease,
+        };
+        let lease = lease.inspect_err(|_| shared.health.doubt())?;
         let _running = shared.health.running();
-        let collected = lease.conversation().run(request, limits, &shared.hurry).await;
-        let outcome = self.judge(collected, asked, lease.container()).await;
-        match &outcome {
-            Ok(_) => shared.health.confirm(),
-            Err(_) => shared.health.doubt(),
+        let (collected, container) = lease.run(request, limits, &shared.hurry).await;
+        match collected.end {
+            End::Finished(_) => shared.health.confirm(),
+            End::Cancelled | End::Overdue => {}
+            End::NotSent | End::Silent | End::Garbled(_) => shared.health.doubt(),
         }
-        outcome
+        self.judge(collected, asked, container.name()).await
     }
 
     /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says.
@@ -82,25 +92,45 @@ impl Engine {
         container: &ContainerName,
     ) -> Result<Outcome, ExecuteError> {
         let output = [text(stdout), text(stderr)];
-        let crashed = |error: String, output| Ok(Outcome::unreported(Status::Crashed, error, output, took));
+        let unreported = |status, error: String, output| Ok(Outcome::unreported(status, error, output, took));
+        let invalid = |error: &dyn std::fmt::Display| format!("the runner's report is not valid: {error}");
         match end {
             End::Finished(finished) => match report(&finished, result) {
                 Ok(result) => Ok(Outcome::reported(finished, result, output, asked)),
-                Err(error) => crashed(format!("the runner's report is not valid: {error}"), output),
+                Err(error) => unreported(Status::Crashed, invalid(&error), output),
             },
             End::Overdue => {
-                let error = format!("time limit of {} exceeded", asked.timeout);
-                Ok(Outcome::unreported(Status::Timeout, error, output, took))
+                unreported(Status::Timeout, format!("time limit of {} exceeded", asked.timeout), output)
             }
-            End::Garbled(garbled) => crashed(format!("the runner's report is not valid: {garbled}"), output),
+            End::Cancelled => unreported(Status::Cancelled, "cancelled".to_owned(), output),
+            End::Garbled(garbled) => unreported(Status::Crashed, invalid(&garbled), output),
+            End::NotSent => Err(ExecuteError::NotSent),
             End::Silent => {
-                let ended =
-                    self.shared.health.driver().inspect(container).await.map_err(ExecuteError::Lost)?;
+                let ended = self.shared.driver.inspect(container).await;
+                let ended = ended.map_err(|error| ExecuteError::Lost(error.to_string()))?;
+                let Some(code) = ended.exit_code else {
+                    return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
+                };
                 let why = if ended.oom_killed { ", out of memory" } else { "" };
-                let status =
-                    ended.exit_code.map(|code| format!(" (exit status {code}{why})")).unwrap_or_default();
-                crashed(format!("the runner ended without a report{status}"), output)
+                let error = format!("the runner ended without a report (exit status {code}{why})");
+                unreported(Status::Crashed, error, output)
             }
+        }
+    }
+}
+
+/// Tells of an execution whose future was dropped.
+struct Watch<'a> {
+    id: Uuid,
+    arrived: Instant,
+    /// None once it was answered.
+    observer: Option<&'a dyn Observer>,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if let Some(observer) = self.observer {
+            observer.observe(&Event::Abandoned { id: self.id, after: self.arrived.elapsed() });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -12,11 +12,7 @@ use protocol::message::Status;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{
-    Engine, ExecuteError, ExecutionRequest,
-    driver::{Driver, DriverError},
-    request::Bounds,
-};
+use crate::{Engine, ExecuteError, ExecutionRequest, driver::DriverError, request::Bounds};
 
 /// How long an execution counts as proof that the next one works too.
 const PROOF_LASTS: Duration = Duration::from_secs(60);
@@ -25,7 +21,6 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps the proof.
 pub(crate) struct Health {
-    driver: Arc<dyn Driver>,
     running: AtomicUsize,
     proof: Mutex<Option<Instant>>,
     trial: tokio::sync::Mutex<()>,
@@ -37,14 +32,17 @@ pub enum Unhealthy {
     /// The container engine does not do what is asked.
     #[error(transparent)]
     Driver(#[from] DriverError),
+    /// It is about to stop.
+    #[error("the service is shutting down")]
+    Draining,
     /// A trial execution could not be carried out.
     #[error(transparent)]
     Trial(#[from] ExecuteError),
     /// It was, but with another outcome than it must have.
-    #[error("a trial execution ended as {status:?}: {error}")]
+    #[error("a trial execution ended as '{status}': {error}")]
     WrongOutcome {
         /// What it should not be.
-        status: Status,
+        status: &'static str,
         /// What the outcome says.
         error: String,
     },
@@ -60,17 +58,8 @@ impl Drop for Running<'_> {
 }
 
 impl Health {
-    pub(crate) fn new(driver: Arc<dyn Driver>) -> Self {
-        Self {
-            driver,
-            running: AtomicUsize::new(0),
-            proof: Mutex::new(None),
-            trial: tokio::sync::Mutex::new(()),
-        }
-    }
-
-    pub(crate) fn driver(&self) -> &dyn Driver {
-        &*self.driver
+    pub(crate) fn new() -> Self {
+        Self { running: AtomicUsize::new(0), proof: Mutex::new(None), trial: tokio::sync::Mutex::new(()) }
     }
 
     pub(crate) fn running(&self) -> Running<'_> {
@@ -103,7 +92,10 @@ impl Engine {
     /// now, or is tried here. One trial at a time, however many ask.
     pub async fn health(&self) -> Result<(), Unhealthy> {
         let health = &self.shared.health;
-        health.driver.check().await?;
+        if self.shared.admission.is_closed() {
+            return Err(Unhealthy::Draining);
+        }
+        self.shared.driver.check().await?;
         if health.proven() {
             return Ok(());
         }
@@ -114,7 +106,13 @@ impl Engine {
         let outcome = self.execute(self.trial_request()).await?;
         match outcome.status {
             Status::Ok => Ok(()),
-            status => Err(Unhealthy::WrongOutcome { status, error: outcome.error.unwrap_or_default() }),
+            status => {
+                health.doubt();
+                Err(Unhealthy::WrongOutcome {
+                    status: status.as_str(),
+                    error: outcome.error.unwrap_or_default(),
+                })
+            }
         }
     }
 

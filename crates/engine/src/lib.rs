@@ -69,6 +69,7 @@ pub struct Engine {
 
 struct Shared {
     config: EngineConfig,
+    driver: Arc<dyn Driver>,
     admission: Admission,
     pool: Pool,
     reaper: Reaper,
@@ -90,27 +91,25 @@ pub enum StartError {
 }
 
 impl Engine {
-    /// Checks the driver, removes what an earlier life of this instance left behind, and proves by a trial execution
-    /// that code can run.
+    /// An engine that has not proven itself yet: call [`Engine::prove`], and [`Engine::drain`] in the end, whatever came of it.
     ///
-    /// Must be called inside a Tokio runtime: the reaper runs as a task until [`Engine::drain`].
-    pub async fn start(
-        driver: Arc<dyn Driver>,
-        config: EngineConfig,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
-        driver.check().await?;
+    /// Must be called inside a Tokio runtime: the reaper runs as a task until the drain.
+    pub fn new(driver: Arc<dyn Driver>, config: EngineConfig, observer: Arc<dyn Observer>) -> Self {
         let reaper = Reaper::start(Arc::clone(&driver), Arc::clone(&observer));
-        reaper.sweep().await?;
         let result_limit = usize::try_from(config.result_limit).unwrap_or(usize::MAX);
         let pool = Pool::new(Arc::clone(&driver), reaper.clone(), result_limit);
         let admission = Admission::new(config.max_executions, config.queue_size, config.queue_timeout);
-        let health = Health::new(driver);
+        let health = Health::new();
         let hurry = CancellationToken::new();
-        let engine =
-            Self { shared: Arc::new(Shared { config, admission, pool, reaper, health, observer, hurry }) };
-        engine.health().await?;
-        Ok(engine)
+        Self { shared: Arc::new(Shared { config, driver, admission, pool, reaper, health, observer, hurry }) }
+    }
+
+    /// Checks the driver, removes what an earlier life of this instance left behind, and proves by a trial execution that
+    /// code can run.
+    pub async fn prove(&self) -> Result<(), StartError> {
+        self.shared.driver.check().await?;
+        self.shared.reaper.sweep().await?;
+        Ok(self.health().await?)
     }
 
     /// What a request may ask for.

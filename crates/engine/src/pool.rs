@@ -2,9 +2,9 @@
 
 mod lease;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::lease::Lease;
@@ -28,6 +28,8 @@ pub(crate) struct Pool {
     reaper: Reaper,
     result_limit: usize,
     launches: TaskTracker,
+    /// Parallel creates collapse on a busy engine: more than the processors only slow each other down.
+    starts: Arc<Semaphore>,
 }
 
 /// Why there is no container to run in.
@@ -49,7 +51,14 @@ pub enum LaunchError {
 
 impl Pool {
     pub(crate) fn new(driver: Arc<dyn Driver>, reaper: Reaper, result_limit: usize) -> Self {
-        Self { driver, reaper, result_limit, launches: TaskTracker::new() }
+        let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            driver,
+            reaper,
+            result_limit,
+            launches: TaskTracker::new(),
+            starts: Arc::new(Semaphore::new(processors)),
+        }
     }
 
     /// A container with its runner ready.
@@ -79,6 +88,8 @@ impl Pool {
             memory,
             lifetime: timeout.get() + OVERHEAD,
         };
+        // Never closed, so it only waits.
+        let _turn = self.starts.acquire().await;
         let pipe = self.driver.launch(&spec).await?;
         let conversation = tokio::time::timeout(READY_LIMIT, Conversation::open(pipe, self.result_limit))
             .await

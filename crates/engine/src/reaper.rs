@@ -18,18 +18,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     admission::Slot,
     container::{Container, Registry, Remains, UserIds},
-    driver::{Driver, DriverError},
+    driver::{ContainerName, Driver, DriverError},
     events::{Event, Observer},
 };
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
-/// Failed attempts, over about three seconds, after which a container no longer holds its slot.
-const QUARANTINE_AFTER: u32 = 5;
+/// A container that is still there after this long no longer holds its slot, be it that its removal fails or that it hangs.
+const QUARANTINE_AFTER: Duration = Duration::from_secs(3);
 /// Finds what no `Drop` could know of, such as a container whose create was answered too late.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-/// A busy engine is slowed down, not sped up, by more.
-const REMOVALS_AT_ONCE: usize = 8;
+/// Of orphans, which nobody waits for; the others are bounded by their slots.
+const ORPHANS_AT_ONCE: usize = 4;
 
 /// Handle to the reaper. Cheap to clone.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ struct Work {
     driver: Arc<dyn Driver>,
     observer: Arc<dyn Observer>,
     registry: Registry,
-    at_once: Semaphore,
+    orphans_at_once: Semaphore,
 }
 
 impl Reaper {
@@ -56,7 +56,7 @@ impl Reaper {
             driver,
             observer,
             registry: Registry::default(),
-            at_once: Semaphore::new(REMOVALS_AT_ONCE),
+            orphans_at_once: Semaphore::new(ORPHANS_AT_ONCE),
         });
         let reaper = Self {
             remains,
@@ -118,23 +118,31 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
 
 impl Work {
     async fn bury(self: Arc<Self>, mut remains: Remains) {
+        let _turn = match &remains.slot {
+            Some(_) => None,
+            // Never closed, so it only waits.
+            None => self.orphans_at_once.acquire().await.ok(),
+        };
+        let name = remains.name.clone();
+        let removed = self.remove(&name);
+        tokio::pin!(removed);
+        if time::timeout(QUARANTINE_AFTER, &mut removed).await.is_err() {
+            self.observer.observe(&Event::Quarantined { container: &name });
+            remains.slot = None;
+            removed.await;
+        }
+        self.registry.remove(&name);
+    }
+
+    /// Tries until it works.
+    async fn remove(&self, name: &ContainerName) {
         let mut pause = FIRST_RETRY;
         for attempt in 1.. {
-            let removed = {
-                // Never closed, so it only waits.
-                let _turn = self.at_once.acquire().await;
-                self.driver.remove(&remains.name).await
-            };
-            let Err(error) = removed else { break };
-            self.observer.observe(&Event::RemovalFailed { container: &remains.name, attempt, error: &error });
-            if attempt == QUARANTINE_AFTER {
-                self.observer.observe(&Event::Quarantined { container: &remains.name });
-                remains.slot = None;
-            }
+            let Err(error) = self.driver.remove(name).await else { return };
+            self.observer.observe(&Event::RemovalFailed { container: name, attempt, error: &error });
             time::sleep(pause).await;
             pause = (pause * 2).min(LAST_RETRY);
         }
-        self.registry.remove(&remains.name);
     }
 
     /// Ours by label, but nobody's. Each is in the registry from now on, so that it is found once.

@@ -37,7 +37,8 @@ fn runner() -> Arc<ProcessDriver> {
 /// An engine whose containers are all gone when the test ends, or the test fails.
 async fn with_engine(test: impl AsyncFnOnce(&Engine)) {
     let driver = runner();
-    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(())).await.unwrap();
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
+    engine.prove().await.unwrap();
     test(&engine).await;
     engine.drain(Duration::from_secs(20), &CancellationToken::new()).await;
     assert!(driver.list().await.unwrap().is_empty(), "a process was left behind");
@@ -176,7 +177,8 @@ async fn a_dropped_execution_leaves_no_container_and_gives_its_slot_back() {
 #[tokio::test]
 async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patience() {
     let driver = runner();
-    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(())).await.unwrap();
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
+    engine.prove().await.unwrap();
     let running = tokio::spawn({
         let engine = engine.clone();
         async move { run(&engine, "import time; print('a', flush=True); time.sleep(60)").await }
@@ -199,7 +201,8 @@ async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patien
 
 #[tokio::test]
 async fn an_impatient_drain_does_not_wait() {
-    let engine = Engine::start(runner(), config(), Arc::new(())).await.unwrap();
+    let engine = Engine::new(runner(), config(), Arc::new(()));
+    engine.prove().await.unwrap();
     let running = tokio::spawn({
         let engine = engine.clone();
         async move { run(&engine, "import time; time.sleep(60)").await.status }

@@ -87,7 +87,7 @@ pub enum OpenError {
 /// Why a value cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("stored data cannot be read")]
-pub struct ReadError(#[source] object_store::Error);
+pub struct ReadError(#[source] pub object_store::Error);
 
 /// Why a value is still there.
 #[derive(Debug, thiserror::Error)]
@@ -125,8 +125,9 @@ impl Store {
             .with_fsync(true);
         let index = Index::new(limits.data_limit);
         let shared = Shared { objects, limits, index, _lock: lock };
-        for object in shared.load().await.map_err(|error| unusable(error.to_string()))? {
-            return Err(OpenError::Foreign(root.join(object)));
+        let foreign = shared.load().await.map_err(|error| unusable(error.to_string()))?;
+        if let Some(name) = foreign.first() {
+            return Err(OpenError::Foreign(root.join(name)));
         }
         Ok(Self { shared: Arc::new(shared) })
     }

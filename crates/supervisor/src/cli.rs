@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) engine: EngineConfig,
     pub(crate) api: ApiConfig,
     pub(crate) store: StoreLimits,
+    /// Memory for request bodies, bytes.
+    pub(crate) bodies: u64,
     container: Hardening,
 }
 

@@ -1,7 +1,11 @@
 //! The identity that outlives a process: containers carry it, and a new life of the same control plane removes what an
 //! earlier one left.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use uuid::Uuid;
 
@@ -11,10 +15,16 @@ pub(crate) fn id(data_dir: &Path) -> io::Result<String> {
     match fs::read_to_string(&path) {
         Ok(text) if Uuid::try_parse(text.trim()).is_ok() => Ok(text.trim().to_owned()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        // Missing, or torn by a crash in the middle of making it: no container carries it yet.
+        // Missing, or nobody's: no container carries it.
         _ => {
             let id = Uuid::now_v7().to_string();
-            fs::write(&path, format!("{id}\n"))?;
+            // On disk before a container carries it: an id that is lost leaves containers that nobody sweeps.
+            let new = data_dir.join("instance-id.new");
+            let mut file = fs::File::create(&new)?;
+            writeln!(file, "{id}")?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            fs::File::open(data_dir)?.sync_all()?;
             Ok(id)
         }
     }

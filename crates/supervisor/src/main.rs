@@ -21,9 +21,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return cli::report(error),
     };
-    if let Err(error) = telemetry::logging::install(config.log_format, config.log_level) {
-        error!(%error, "no log");
-    }
+    telemetry::logging::install(config.log_format, config.log_level);
     // Uploaded data is nobody else's; the group may, because the service can run as different users of one group.
     umask(Mode::S_IRWXO);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use api::App;
+use api::{App, Budget};
 use axum_server::{Handle, accept::NoDelayAcceptor};
 use engine::{
     Engine, StartError,
@@ -59,24 +59,38 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let hardening = config.hardening(&instance, &Uuid::now_v7().to_string());
     let image = hardening.image.clone();
     let driver: Arc<dyn Driver> = Arc::new(DockerDriver::new(&config.docker_host, hardening)?);
-    let engine = tokio::select! {
-        engine = Engine::start(driver, config.engine, Arc::new(EngineLog)) => engine?,
-        () = signals.next() => return Ok(()),
+    let engine = Engine::new(driver, config.engine, Arc::new(EngineLog));
+    let proven = tokio::select! {
+        proven = engine.prove() => Some(proven),
+        () = signals.next() => None,
     };
+    let impatient = CancellationToken::new();
+    match proven {
+        Some(Ok(())) => {}
+        unproven => {
+            // The trial's container goes as well.
+            engine.drain(Duration::ZERO, &impatient).await;
+            return Ok(unproven.transpose().map(|_| ())?);
+        }
+    }
 
-    let app = App { engine: engine.clone(), store, config: config.api };
+    let app = App { engine: engine.clone(), store, config: config.api, bodies: Budget::new(config.bodies) };
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(ServeError::Server)?
         .acceptor(NoDelayAcceptor::new())
+        .http1_only()
+        .first_request_timeout(HEADER_TIMEOUT)
         .handle(handle.clone());
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let server = tokio::spawn(server.serve(api::router(app).into_make_service()));
+    let mut server = tokio::spawn(server.serve(api::router(app).into_make_service()));
     info!(%address, %image, %instance, version = env!("CARGO_PKG_VERSION"), "ready: the API is open to whoever can reach it");
 
-    signals.next().await;
+    let failed = tokio::select! {
+        served = &mut server => Some(served),
+        () = signals.next() => None,
+    };
     info!(patience = ?config.drain_timeout, "draining: a second signal hurries");
-    let impatient = CancellationToken::new();
     let drain = engine.drain(config.drain_timeout, &impatient);
     tokio::pin!(drain);
     tokio::select! {
@@ -87,7 +101,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         }
     }
     handle.graceful_shutdown(Some(LAST_ANSWERS));
-    let served = server.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    let served = match failed {
+        Some(served) => served,
+        None => server.await,
+    };
+    let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)
 }

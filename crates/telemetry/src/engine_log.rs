@@ -12,7 +12,7 @@ impl Observer for EngineLog {
         match event {
             Event::Executed { id, status, waited, took } => info!(
                 execution.id = %id,
-                status = ?status,
+                status = status.as_str(),
                 queued_ms = waited.as_secs_f64() * 1e3,
                 duration_ms = took.as_secs_f64() * 1e3,
                 "executed"
@@ -20,6 +20,11 @@ impl Observer for EngineLog {
             Event::NotExecuted { id, error } => {
                 warn!(execution.id = %id, %error, "could not be executed");
             }
+            Event::Abandoned { id, after } => info!(
+                execution.id = %id,
+                duration_ms = after.as_secs_f64() * 1e3,
+                "abandoned: the client has left"
+            ),
             Event::RemovalFailed { container, attempt, error } => {
                 warn!(%container, attempt, %error, "container could not be removed, trying again");
             }

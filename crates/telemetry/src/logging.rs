@@ -1,16 +1,12 @@
 //! The log: one line an event on stderr, as text or JSON.
 
 use std::{
-    fmt,
     io::{IsTerminal, stderr},
+    panic,
 };
 
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{
-    EnvFilter,
-    filter::Directive,
-    util::{SubscriberInitExt, TryInitError},
-};
+use tracing::{error, level_filters::LevelFilter};
+use tracing_subscriber::{EnvFilter, filter::Directive};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +22,8 @@ pub enum Format {
 /// Crates that, below this level, write what containers and requests hold into the log.
 const TALKATIVE: [&str; 4] = ["bollard", "hyper", "hyper_util", "h2"];
 
-/// Installs the log for the whole process. Fails if one is installed already.
-pub fn install(format: Format, level: LevelFilter) -> Result<(), InstallError> {
+/// Installs the log for the whole process, panics among it: by place, not by message, which may quote what a request holds.
+pub fn install(format: Format, level: LevelFilter) {
     let talkative = TALKATIVE.map(|name| format!("{name}={}", level.min(LevelFilter::WARN)));
     let filter = talkative
         .iter()
@@ -43,23 +39,13 @@ pub fn install(format: Format, level: LevelFilter) -> Result<(), InstallError> {
         Format::Text => false,
         Format::Json => true,
     };
-    let installed =
-        if json { log.json().flatten_event(true).finish().try_init() } else { log.finish().try_init() };
-    installed.map_err(InstallError)
-}
-
-/// A log is installed already.
-#[derive(Debug)]
-pub struct InstallError(TryInitError);
-
-impl fmt::Display for InstallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a log is installed already")
+    if json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
     }
-}
-
-impl std::error::Error for InstallError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(place, "panicked");
+    }));
 }

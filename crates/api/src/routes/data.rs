@@ -12,10 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{InvalidKey, Key, Meta};
 
-pub(crate) use self::{
-    download::get,
-    upload::{upload, upload_without_key},
-};
+pub(crate) use self::{download::get, upload::upload};
 use crate::{App, error::ApiError};
 
 /// What `GET /data` says of a value.

@@ -8,7 +8,13 @@ use axum::{
 };
 
 use super::{content_type, is_json};
-use crate::{App, body, error::ApiError, request_id::ExecutionId, wire::execute};
+use crate::{
+    App,
+    body::{self, Held},
+    error::ApiError,
+    request_id::ExecutionId,
+    wire::execute,
+};
 
 /// Runs code. If the client leaves, this future is dropped and the run with it.
 pub(crate) async fn execute(
@@ -18,13 +24,11 @@ pub(crate) async fn execute(
     body: Body,
 ) -> Result<([(HeaderName, &'static str); 1], Json<execute::Response>), ApiError> {
     if !content_type(&headers).is_some_and(|mime| is_json(&mime)) {
-        body::linger(body);
         return Err(ApiError::NotJson);
     }
-    let request = {
-        let body = body::read(&headers, body, &app.config).await?;
-        execute::request(&body, id, app.engine.bounds(), app.config.max_code_size)?
-    };
+    let Held { bytes, share: _share } = body::read(&headers, body, &app.config, &app.bodies).await?;
+    let request = execute::request(&bytes, id, app.engine.bounds(), app.config.max_code_size)?;
+    drop(bytes);
     let outcome = app.engine.execute(request).await?;
     Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], Json(execute::Response::new(id, outcome))))
 }

@@ -1,27 +1,20 @@
 //! `GET /health` and `GET /health/live`.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use serde::Serialize;
 
-use crate::App;
+use crate::{App, error::ApiError};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Health {
-    status: &'static str,
-    message: String,
+    pub(crate) status: &'static str,
+    pub(crate) message: String,
 }
 
 /// Whether code can run.
-pub(crate) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
-    match app.engine.health().await {
-        Ok(()) => {
-            (StatusCode::OK, Json(Health { status: "healthy", message: "Sandbox is operational".to_owned() }))
-        }
-        Err(error) => {
-            let health = Health { status: "unhealthy", message: error.to_string() };
-            (StatusCode::SERVICE_UNAVAILABLE, Json(health))
-        }
-    }
+pub(crate) async fn health(State(app): State<App>) -> Result<Json<Health>, ApiError> {
+    app.engine.health().await?;
+    Ok(Json(Health { status: "healthy", message: "Sandbox is operational".to_owned() }))
 }
 
 /// Whether this process answers, and nothing else.

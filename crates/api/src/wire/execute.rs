@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::Form;
+use super::JsonObject;
 use crate::error::ApiError;
 
 /// Parses and validates a request body.
@@ -15,14 +15,15 @@ pub(crate) fn request(
     bounds: &Bounds,
     max_code_size: u64,
 ) -> Result<ExecutionRequest, ApiError> {
-    let mut form = Form::read(body)?;
-    let code: Option<String> = form.required("code");
-    let input_data = form.optional("input_data").unwrap_or_else(empty_object);
-    let timeout = form.bounded("timeout", bounds.default_timeout(), |seconds| bounds.timeout(seconds));
-    let memory = form.bounded("memory_mb", bounds.default_memory(), |mebibytes| bounds.memory_mib(mebibytes));
-    let stdin = form.optional("stdin").unwrap_or_default();
-    let args = form.optional("args").unwrap_or_default();
-    form.finish()?;
+    let mut fields = JsonObject::read(body)?;
+    let code: Option<String> = fields.required("code");
+    let input_data = fields.optional("input_data").unwrap_or_else(empty_object);
+    let timeout = fields.bounded("timeout", bounds.default_timeout(), |seconds| bounds.timeout(seconds));
+    let memory =
+        fields.bounded("memory_mb", bounds.default_memory(), |mebibytes| bounds.memory_mib(mebibytes));
+    let stdin = fields.optional("stdin").unwrap_or_default();
+    let args = fields.optional("args").unwrap_or_default();
+    fields.finish()?;
     let code = code.ok_or(ApiError::Internal)?;
     if code.len() as u64 > max_code_size {
         return Err(ApiError::CodeTooLarge { limit: max_code_size });
@@ -53,32 +54,19 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn new(id: Uuid, outcome: Outcome) -> Self {
-        let Outcome {
-            status,
-            result,
-            stdout,
-            stderr,
-            execution_time,
-            error,
-            exit_code,
-            signal,
-            omitted,
-            truncated,
-            usage,
-        } = outcome;
         Self {
             id,
-            status,
-            result,
-            stdout,
-            stderr,
-            execution_time,
-            error,
-            exit_code,
-            signal,
-            omitted,
-            truncated,
-            usage,
+            status: outcome.status,
+            result: outcome.result,
+            stdout: outcome.stdout,
+            stderr: outcome.stderr,
+            execution_time: outcome.execution_time,
+            error: outcome.error,
+            exit_code: outcome.exit_code,
+            signal: outcome.signal,
+            omitted: outcome.omitted,
+            truncated: outcome.truncated,
+            usage: outcome.usage,
         }
     }
 }

@@ -24,9 +24,10 @@ use super::{
 const LIFECYCLE_LIMIT: Duration = Duration::from_secs(30);
 /// Look-ups touch no container.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
-/// While a call is under way the engine must go on answering pings, each within this time: it tells an engine that is
-/// busy from one that hangs.
+/// While a call is under way the engine must go on answering pings: it tells an engine that is busy from one that hangs.
+/// One may be late.
 const PING_LIMIT: Duration = Duration::from_secs(1);
+const PINGS_MISSED: u32 = 3;
 
 /// Talks to one Docker engine.
 #[derive(Debug)]
@@ -62,10 +63,13 @@ impl DockerDriver {
 
     /// Returns when a ping goes unanswered.
     async fn stops_answering(&self) -> DriverError {
+        let mut missed = 0;
         loop {
             time::sleep(PING_LIMIT).await;
-            if let Err(error) = self.ping().await {
-                return error;
+            match self.ping().await {
+                Ok(()) => missed = 0,
+                Err(error) if missed + 1 == PINGS_MISSED => return error,
+                Err(_) => missed += 1,
             }
         }
     }

@@ -15,6 +15,7 @@ use bollard::models::{
 };
 
 use super::ContainerSpec;
+use crate::request::MIN_MEMORY;
 
 /// System calls that Python and the scientific libraries need; everything else fails with an error code.
 const SECCOMP_PROFILE: &str = include_str!("seccomp-python.json");
@@ -149,13 +150,15 @@ impl Hardening {
         }
     }
 
-    /// The file systems count as memory: a request for less memory gets proportionally less of each, so that filling
-    /// one is an error in user code and never an out-of-memory kill.
+    /// The file systems count as memory: a request for less memory gets less of each, in proportion to what the runner leaves,
+    /// so that filling them is an error in user code and not an out-of-memory kill.
     fn scaled(&self, size: u64, spec: &ContainerSpec) -> u64 {
-        const PAGE: u128 = 4096;
-        let scaled =
-            u128::from(size) * u128::from(spec.memory.bytes().min(self.memory)) / u128::from(self.memory);
-        u64::try_from((scaled / PAGE).max(1) * PAGE).unwrap_or(size)
+        const LEAST: u64 = 1 << 20;
+        const PAGE: u64 = 4096;
+        let left = |memory: u64| u128::from(memory.saturating_sub(MIN_MEMORY));
+        let (full, given) = (left(self.memory).max(1), left(spec.memory.bytes()));
+        let scaled = u64::try_from(u128::from(size) * given.min(full) / full).unwrap_or(size);
+        (scaled / PAGE * PAGE).max(LEAST)
     }
 }
 
@@ -241,7 +244,8 @@ mod tests {
             };
             [size("/workspace"), size("/tmp"), host.shm_size.unwrap()].map(|size| size >> 20)
         };
-        assert_eq!(sizes(128), [16, 16, 8]);
+        assert_eq!(sizes(32), [1, 1, 1]);
+        assert_eq!(sizes(272), [32, 32, 16]);
         assert_eq!(sizes(512), [64, 64, 32]);
         assert_eq!(sizes(2048), [64, 64, 32]);
     }

@@ -1,6 +1,12 @@
 //! One execution's hold on one container.
 
-use crate::{container::Container, conversation::Conversation, driver::ContainerName};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    container::Container,
+    conversation::{Collected, Conversation, Limits},
+    request::ExecutionRequest,
+};
 
 /// A container with its runner ready, for one execution.
 ///
@@ -17,11 +23,16 @@ impl Lease {
         Self { conversation, container }
     }
 
-    pub(crate) fn conversation(&mut self) -> &mut Conversation {
-        &mut self.conversation
-    }
-
-    pub(crate) fn container(&self) -> &ContainerName {
-        self.container.name()
+    /// Runs the one request this container is for. The pipe ends with it; what is left is the container, to be asked how it
+    /// ended and to be dropped.
+    pub(crate) async fn run(
+        mut self,
+        request: ExecutionRequest,
+        limits: Limits,
+        cancel: &CancellationToken,
+    ) -> (Collected, Container) {
+        let collected = self.conversation.run(request, limits, cancel).await;
+        drop(self.conversation);
+        (collected, self.container)
     }
 }

@@ -30,8 +30,13 @@ const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
 #[derive(Default)]
 struct Scripted {
     scripts: Mutex<Vec<Script>>,
-    containers: Mutex<HashMap<ContainerName, ()>>,
+    /// With their exit status, if they have ended.
+    containers: Mutex<HashMap<ContainerName, Option<i64>>>,
     failing_removals: Mutex<u32>,
+    removals_hang: Mutex<bool>,
+    unreachable: Mutex<bool>,
+    /// Launches at the same time: now, and the most so far.
+    launching: Mutex<(usize, usize)>,
 }
 
 enum Script {
@@ -40,6 +45,8 @@ enum Script {
     Complains(&'static str),
     Refuses,
     Gone(Vec<&'static [u8]>),
+    StillRuns(Vec<&'static [u8]>),
+    SaysForEver(&'static [u8]),
 }
 
 fn healthy() -> Script {
@@ -49,11 +56,21 @@ fn healthy() -> Script {
 #[async_trait]
 impl Driver for Scripted {
     async fn check(&self) -> Result<(), DriverError> {
-        Ok(())
+        if !*self.unreachable.lock().unwrap() {
+            return Ok(());
+        }
+        Err(DriverError::Unreachable { host: "unix:///x".into(), reason: "Connection refused".into() })
     }
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {
-        self.containers.lock().unwrap().insert(spec.name.clone(), ());
+        self.containers.lock().unwrap().insert(spec.name.clone(), Some(70));
+        {
+            let mut launching = self.launching.lock().unwrap();
+            launching.0 += 1;
+            launching.1 = launching.1.max(launching.0);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.launching.lock().unwrap().0 -= 1;
         let mut scripts = self.scripts.lock().unwrap();
         let frames = |frames: Vec<&'static [u8]>| {
             stream::iter(frames).map(|frame| io::Result::Ok(Chunk::Frames(Bytes::from_static(frame))))
@@ -65,6 +82,14 @@ impl Driver for Scripted {
             Script::Refuses => {
                 return Err(DriverError::Refused { call: "start a container", reason: "no".into() });
             }
+            Script::SaysForEver(said) => stream::iter([READY])
+                .chain(stream::repeat(said))
+                .map(|frame| Ok(Chunk::Frames(Bytes::from_static(frame))))
+                .boxed(),
+            Script::StillRuns(said) => {
+                self.containers.lock().unwrap().insert(spec.name.clone(), None);
+                frames(said).boxed()
+            }
             Script::Gone(said) => {
                 self.containers.lock().unwrap().remove(&spec.name);
                 frames(said).boxed()
@@ -75,13 +100,16 @@ impl Driver for Scripted {
 
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
         let containers = self.containers.lock().unwrap();
-        containers
-            .get(name)
-            .map(|()| Ended { exit_code: Some(70), oom_killed: false })
-            .ok_or(DriverError::ContainerMissing)
+        let exit_code = *containers.get(name).ok_or(DriverError::ContainerMissing)?;
+        Ok(Ended { exit_code, oom_killed: false })
     }
 
     async fn remove(&self, name: &ContainerName) -> Result<(), DriverError> {
+        let hangs = *self.removals_hang.lock().unwrap();
+        if hangs {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            return Err(DriverError::Timeout { call: "remove a container", limit: Duration::from_secs(30) });
+        }
         let mut failing = self.failing_removals.lock().unwrap();
         if *failing > 0 {
             *failing -= 1;
@@ -113,7 +141,8 @@ async fn with_script(script: Vec<Script>, test: impl AsyncFnOnce(&Engine, &Scrip
     let driver = Arc::new(Scripted::default());
     let heard = Arc::new(Heard::default());
     let observer = Arc::clone(&heard) as Arc<dyn Observer>;
-    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), observer).await.unwrap();
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), observer);
+    engine.prove().await.unwrap();
     *driver.scripts.lock().unwrap() = script;
     test(&engine, &driver, &heard).await;
     engine.drain(Duration::from_secs(1), &CancellationToken::new()).await;
@@ -170,6 +199,106 @@ async fn a_runner_that_floods_past_the_limit_or_never_ends_is_cut_off_from_outsi
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endless_stream_of_nothing_ends_the_conversation() {
+    let (status, text) = outcome_of(Script::SaysForEver(&[0x83, 0, 0, 0, 0])).await;
+    assert_eq!((status, text.ends_with("an empty piece of output")), (Status::Crashed, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_does_not_heed_a_cancel_is_still_told_as_cancelled() {
+    with_script(vec![Script::SaysThenHangs(vec![READY, STDOUT])], async |engine, _, _| {
+        let patient = CancellationToken::new();
+        let drain = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            engine.drain(Duration::ZERO, &patient).await;
+        };
+        let (outcome, ()) = tokio::join!(engine.execute(request(engine, "")), drain);
+        assert_eq!(outcome.unwrap().status, Status::Cancelled);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_says_why_code_cannot_run_and_recovers_by_itself() {
+    let dies = || Script::Says(vec![READY]);
+    with_script(vec![dies(), dies(), dies()], async |engine, driver, _| {
+        assert!(engine.health().await.is_ok());
+        // A run that ends without a report proves nothing, not even if it is the trial itself.
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Crashed);
+        for _ in 0..2 {
+            let error = engine.health().await.unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "a trial execution ended as 'crashed': the runner ended without a report (exit status 70)"
+            );
+        }
+        assert!(engine.health().await.is_ok());
+        *driver.unreachable.lock().unwrap() = true;
+        let error = engine.health().await.unwrap_err().to_string();
+        assert!(
+            error.starts_with("the Docker engine at unix:///x cannot be reached (Connection refused)"),
+            "{error}"
+        );
+        *driver.unreachable.lock().unwrap() = false;
+        assert!(engine.health().await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_cannot_prove_itself_leaves_nothing() {
+    let driver = Arc::new(Scripted::default());
+    *driver.scripts.lock().unwrap() = vec![Script::Complains("bash: no job control\n")];
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
+    assert_eq!(
+        engine.prove().await.unwrap_err().to_string(),
+        "the runner did not start: bash: no job control"
+    );
+    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+    assert!(driver.containers.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_is_told_to_the_observer() {
+    with_script(vec![Script::SaysThenHangs(vec![READY])], async |engine, _, heard| {
+        let run = engine.execute(request(engine, ""));
+        assert!(tokio::time::timeout(Duration::from_secs(1), run).await.is_err());
+        assert!(heard.0.lock().unwrap().last().unwrap().starts_with("Abandoned"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_hangs_holds_its_slot_for_three_seconds_only() {
+    with_script(vec![], async |engine, driver, heard| {
+        *driver.removals_hang.lock().unwrap() = true;
+        let began = tokio::time::Instant::now();
+        for _ in 0..4 {
+            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(heard.0.lock().unwrap().iter().any(|event| event.starts_with("Quarantined")));
+        *driver.removals_hang.lock().unwrap() = false;
+        tokio::time::sleep(Duration::from_secs(100)).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_containers_start_at_once_than_there_are_processors() {
+    let driver = Arc::new(Scripted::default());
+    let config = crate::EngineConfig { max_executions: 64.try_into().unwrap(), ..config() };
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
+    let runs = (0..64).map(|_| engine.execute(request(&engine, "")));
+    for run in futures_util::future::join_all(runs).await {
+        assert_eq!(run.unwrap().status, Status::Ok);
+    }
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(driver.launching.lock().unwrap().1, processors.min(64));
+    engine.drain(Duration::from_secs(1), &CancellationToken::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_comes_after_the_report_is_not_read() {
     with_script(vec![Script::Says(vec![READY, RESULT, FINISHED, b"\x7f\xff"])], async |engine, _, _| {
         assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
@@ -184,6 +313,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
         Script::Complains("python3: not found\n"),
         Script::Says(vec![b"HTTP/1.1"]),
         Script::Gone(vec![READY]),
+        Script::StillRuns(vec![READY]),
         Script::SaysThenHangs(vec![]),
         Script::Says(vec![READY_2]),
     ];
@@ -193,6 +323,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the runner did not start: python3: not found",
             "the image is not a runner of this service: unknown frame kind 0x48",
             "the container was lost during the run: the container is gone",
+            "the container was lost during the run: its pipe broke while it was running",
             "the runner was not ready within 30 s",
             "the runner image speaks version 2 of the protocol and this control plane version 1: \
              build both from the same release",
@@ -228,9 +359,10 @@ async fn a_container_that_resists_removal_is_quarantined_but_not_forgotten() {
 async fn orphans_are_swept_at_start_and_later_but_never_what_somebody_owns() {
     let driver = Arc::new(Scripted::default());
     let orphan = |n: u32| ContainerName(format!("orphan-{n}"));
-    driver.containers.lock().unwrap().extend([(orphan(1), ()), (orphan(2), ())]);
+    driver.containers.lock().unwrap().extend([(orphan(1), None), (orphan(2), None)]);
     *driver.scripts.lock().unwrap() = vec![healthy(), Script::SaysThenHangs(vec![READY])];
-    let engine = Engine::start(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(())).await.unwrap();
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
+    engine.prove().await.unwrap();
     let mut long = request(&engine, "");
     long.timeout = engine.bounds().timeout(20.0).unwrap();
     let running = tokio::spawn({
@@ -239,7 +371,7 @@ async fn orphans_are_swept_at_start_and_later_but_never_what_somebody_owns() {
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(driver.containers.lock().unwrap().len(), 1, "the orphans are gone, the running one is not");
-    driver.containers.lock().unwrap().insert(orphan(3), ());
+    driver.containers.lock().unwrap().insert(orphan(3), None);
     tokio::time::sleep(Duration::from_secs(40)).await;
     assert_eq!(running.await.unwrap(), Status::Timeout);
     assert!(driver.containers.lock().unwrap().is_empty());

@@ -86,7 +86,7 @@ pub(crate) struct Flags {
     result_limit: Bytes,
 
     /// Most a request body may have, uploads excepted.
-    #[arg(long, env = "CODE_SANDBOX_MAX_BODY", default_value = "32m", value_name = "SIZE", value_parser = size("1k", "1g"))]
+    #[arg(long, env = "CODE_SANDBOX_MAX_BODY", default_value = "32m", value_name = "SIZE", value_parser = size("1k", "256m"))]
     max_body: Bytes,
 
     /// Most the code of a request may have.
@@ -151,6 +151,9 @@ const BODY_IDLE: Duration = Duration::from_secs(10);
 /// Longest time a request body, uploads excepted, may take.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
 
+/// Request bodies of the largest size that may be read while every slot is taken.
+const BODIES_IN: u64 = 4;
+
 impl Flags {
     /// Checks what no flag can check alone.
     pub(crate) fn config(self) -> Result<Config, Conflict> {
@@ -199,6 +202,8 @@ impl Flags {
                 body_idle: BODY_IDLE,
                 body_total: BODY_TOTAL,
             },
+            // One for every execution, and a few that are on their way in.
+            bodies: self.max_body.0.0.saturating_mul(u64::from(max_executions) + BODIES_IN),
             store: StoreLimits { max_value_size: self.max_value_size.0.0, data_limit: self.data_limit.0.0 },
             container: Hardening {
                 image: self.image,

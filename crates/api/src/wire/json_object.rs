@@ -10,10 +10,7 @@ use serde::{
 };
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{
-    error::ApiError,
-    json_check::{AnyJson, check_text},
-};
+use crate::{error::ApiError, json_check::check_text};
 
 /// One thing wrong with a request.
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +22,7 @@ pub(crate) struct FieldError {
 }
 
 /// A JSON object whose fields are taken out one by one.
-pub(crate) struct Form<'a> {
+pub(crate) struct JsonObject<'a> {
     whole: &'a RawValue,
     fields: Vec<(String, &'a RawValue)>,
     errors: Vec<FieldError>,
@@ -52,7 +49,7 @@ impl Mismatch {
     }
 }
 
-impl<'a> Form<'a> {
+impl<'a> JsonObject<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, ApiError> {
         let whole: &RawValue =
             serde_json::from_slice(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
@@ -256,7 +253,7 @@ impl Field for Box<RawValue> {
         if !raw.get().starts_with('{') {
             return Err(vec![Mismatch::new("dict_type", "Input should be a valid dictionary", raw)]);
         }
-        check_text(raw.get(), AnyJson { unique: true }).map_err(|error| {
+        check_text(raw.get()).map_err(|error| {
             vec![Mismatch::new(
                 "json_invalid",
                 format!("Input should be an object of plain JSON: {error}"),
