@@ -1,6 +1,6 @@
 """The runner: PID 1 of a throwaway container, one execution long.
 
-    python3 -I -B /opt/runner [--workspace DIR] [--tmp DIR]
+    python3 -I -B /opt/runner [--workspace DIR]
 
 It speaks the frames of crates/protocol/PROTOCOL.md on its stdin and stdout:
 
@@ -23,16 +23,16 @@ PROTOCOL_BROKEN = 70
 
 
 def options(argv):
-    """The two directories; the image uses the defaults, tests point elsewhere."""
-    chosen = {"--workspace": "/workspace", "--tmp": "/tmp"}
-    if len(argv) % 2 or any(flag not in chosen for flag in argv[::2]):
-        sys.exit("usage: runner [--workspace DIR] [--tmp DIR]")
-    chosen.update(zip(argv[::2], argv[1::2]))
-    return chosen["--workspace"], chosen["--tmp"]
+    """The directory user code starts in; the image uses the default, tests point elsewhere."""
+    if not argv:
+        return "/workspace"
+    if len(argv) != 2 or argv[0] != "--workspace":
+        sys.exit("usage: runner [--workspace DIR]")
+    return argv[1]
 
 
 def main():
-    workspace, tmp = options(sys.argv[1:])
+    workspace = options(sys.argv[1:])
     become_init()
     channel = ControlChannel.take_over_stdio()
     try:
@@ -41,7 +41,7 @@ def main():
         sys.path.pop(0)
         execution = receive_execution(channel)
         if execution is not None:
-            supervise(channel, execution, workspace, tmp)
+            supervise(channel, execution, workspace)
     except ControlPlaneGone:
         pass
     except ProtocolError as error:

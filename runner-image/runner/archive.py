@@ -7,7 +7,7 @@ plain ustar subset below. Anything else is a broken protocol, not something to b
 from frames import MIB, ProtocolError
 
 BLOCK = 512
-# The control plane limits what clients may send far below this; here it only stops a runaway.
+# Twice the largest body that the control plane can be told to take.
 LIMIT = 512 * MIB
 REGULAR, GNU_LONG_NAME = (b"0", b"\0"), b"L"
 

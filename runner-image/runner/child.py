@@ -22,10 +22,10 @@ COLLECTING_TIME = 5.0
 INTERNAL_FAILURE = 71
 
 
-def run_child(execution, report, workspace, tmp, outputs, parent, answer_by):
-    """`outputs`: write ends for stdout and stderr. `answer_by`: monotonic time after which nobody waits for the result."""
+def run_child(execution, report, workspace, streams, parent, answer_by):
+    """`streams`: the descriptors that become 0, 1 and 2. `answer_by`: monotonic time after which nobody waits for the result."""
     try:
-        become_script(execution, workspace, tmp, outputs, parent)
+        become_script(execution, workspace, streams, parent)
         report.write_as_child()
         Script(execution, report, answer_by).run()
     except BaseException as failure:
@@ -35,12 +35,11 @@ def run_child(execution, report, workspace, tmp, outputs, parent, answer_by):
         _exit(INTERNAL_FAILURE)
 
 
-def become_script(execution, workspace, tmp, outputs, parent):
+def become_script(execution, workspace, streams, parent):
     """Own session, default signals, descriptors 0, 1, 2 and no other, the workspace as current directory."""
     os.setsid()
     reset_signals_of_runner()
-    stdin = standard_streams.open_stdin(execution.stdin, tmp)
-    for target, descriptor in enumerate((stdin, *outputs)):
+    for target, descriptor in enumerate(streams):
         os.dup2(descriptor, target)
     # The way to the control plane ends here for this process; only then may others look into it.
     close_inherited()

@@ -1,7 +1,6 @@
 """The child's stdin, stdout and stderr, such that nothing it wrote is lost when it is killed."""
 
 import io
-import os
 import sys
 
 
@@ -12,19 +11,6 @@ class PromptWriter(io.BufferedWriter):
         written = super().write(data)
         self.flush()
         return written
-
-
-def open_stdin(content, tmp):
-    """A descriptor to read `content` from: a file that has no name any more, or /dev/null."""
-    if not content:
-        return os.open("/dev/null", os.O_RDONLY)
-    path = os.path.join(tmp, f".stdin-{os.getpid()}")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    os.unlink(path)
-    with open(descriptor, "wb", closefd=False) as file:
-        file.write(content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 def install():

@@ -36,10 +36,10 @@ AFTER_DEADLINE = 1.5
 OOM_WARNING = b"sandbox: a child process was killed for exceeding the memory limit\n"
 
 
-def supervise(channel, execution, workspace, tmp):
+def supervise(channel, execution, workspace):
     """Run one execution to its Finished frame. ControlPlaneGone and ProtocolError leave with everything killed."""
     run = Supervision(channel, execution)
-    run.start(workspace, tmp)
+    run.start(workspace)
     try:
         run.watch()
     finally:
@@ -70,10 +70,38 @@ class Stream:
         return data
 
 
+class Input:
+    """What the child reads from its standard input: fed as it takes it, never stored anywhere but here."""
+
+    def __init__(self, content):
+        self.left = memoryview(content)
+        if content:
+            self.reader, self.writer = os.pipe()
+            os.set_blocking(self.writer, False)
+        else:
+            self.reader, self.writer = os.open("/dev/null", os.O_RDONLY), None
+
+    @property
+    def waiting(self):
+        return self.writer is not None
+
+    def feed(self):
+        try:
+            self.left = self.left[os.write(self.writer, self.left[:READ_SIZE]):]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # nobody will read the rest
+            self.left = self.left[:0]
+        if not self.left:
+            os.close(self.writer)
+            self.writer = None
+
+
 class Supervision:
     def __init__(self, channel, execution):
         self.channel = channel
         self.execution = execution
+        self.stdin = Input(execution.stdin)
         self.report = Report(execution.result_limit)
         self.stdout = Stream(frames.STDOUT, execution.output_limit)
         self.stderr = Stream(frames.STDERR, execution.output_limit)
@@ -83,7 +111,7 @@ class Supervision:
         self.ended = None  # the child's checked report that user code is over
         self.leaving = False
 
-    def start(self, workspace, tmp):
+    def start(self, workspace):
         self.oom_kills_before = kernel.oom_kills()
         self.cpu_before = kernel.cpu_time_of_reaped()
         # What exists by now lives as long as the child: its collector need not walk, and so copy, those pages.
@@ -95,8 +123,9 @@ class Supervision:
         if self.processes.main == 0:
             from child import run_child
 
-            run_child(self.execution, self.report, workspace, tmp, (self.stdout.writer, self.stderr.writer),
-                      parent, self.run_deadline + AFTER_DEADLINE)
+            streams = (self.stdin.reader, self.stdout.writer, self.stderr.writer)
+            run_child(self.execution, self.report, workspace, streams, parent, self.run_deadline + AFTER_DEADLINE)
+        os.close(self.stdin.reader)
         os.close(self.stdout.writer)
         os.close(self.stderr.writer)
 
@@ -122,6 +151,8 @@ class Supervision:
         """The child's output is read only while the control plane takes it: otherwise its pipes fill and it waits."""
         for stream, handler in ((self.stdout, self.on_stdout), (self.stderr, self.on_stderr)):
             self._watch(stream.reader, selectors.EVENT_READ, handler, stream.open and not self.channel.is_full)
+        if self.stdin.waiting:
+            self._watch(self.stdin.writer, selectors.EVENT_WRITE, self.on_stdin, True)
         self._watch(self.channel.outgoing, selectors.EVENT_WRITE, self.channel.write_some, self.channel.waiting)
 
     def _watch(self, descriptor, event, handler, wanted):
@@ -130,6 +161,11 @@ class Supervision:
             self.selector.register(descriptor, event, handler)
         elif registered and not wanted:
             self.selector.unregister(descriptor)
+
+    def on_stdin(self):
+        # Taken out before it may be closed: the number would name another file later.
+        self._watch(self.stdin.writer, selectors.EVENT_WRITE, None, False)
+        self.stdin.feed()
 
     def on_stdout(self):
         self.forward(self.stdout)

@@ -54,11 +54,9 @@ class Conversation:
     def __init__(self):
         self.directory = tempfile.mkdtemp()
         self.workspace = os.path.join(self.directory, "workspace")
-        self.tmp = os.path.join(self.directory, "tmp")
         os.mkdir(self.workspace)
-        os.mkdir(self.tmp)
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", RUNNER, "--workspace", self.workspace, "--tmp", self.tmp],
+            [sys.executable, "-I", "-B", RUNNER, "--workspace", self.workspace],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def send(self, *frames):

@@ -28,6 +28,14 @@ class Script(RunnerTest):
                          {"a": "one", "b": "two\n"})
         self.assertEqual(self.run_code("input()").error, "EOFError: EOF when reading a line")
 
+    def test_stdin_larger_than_any_pipe_read_whole_in_part_or_not_at_all(self):
+        text = "0123456789abcde\n" * 200_000
+        self.assertEqual(self.result_of("import sys; n = len(sys.stdin.read())", stdin=text), {"n": len(text)})
+        self.assertEqual(self.result_of("a = input()", stdin=text), {"a": "0123456789abcde"})
+        self.assertEqual(self.result_of("a = 1", stdin=text), {"a": 1})
+        answer = self.run_code("for line in open(0): print(line, end='')", stdin=text, output_limit=len(text))
+        self.assertEqual((answer.status, answer.stdout.decode() == text), ("ok", True))
+
     def test_the_workspace_is_the_current_directory_and_importable(self):
         self.assertEqual(self.result_of("open('helper.py', 'w').write('y = 5')\nimport helper\nx = helper.y\n"), {"x": 5})
 

@@ -41,17 +41,11 @@ impl ProcessDriver {
 
     fn spawn(&self) -> std::io::Result<Process> {
         let directory = tempfile::tempdir()?;
-        let folder = |name: &str| {
-            let folder = directory.path().join(name);
-            std::fs::create_dir(&folder).map(|()| folder)
-        };
         let child = Command::new("python3")
             .args(["-I", "-B"])
             .arg(&self.runner)
             .arg("--workspace")
-            .arg(folder("workspace")?)
-            .arg("--tmp")
-            .arg(folder("tmp")?)
+            .arg(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
