@@ -12,6 +12,11 @@ need_cargo_tool cargo-machete
 
 say "shellcheck"
 shellcheck scripts/*.sh .ci/run
+say "one version everywhere"
+for file in docker-compose.yml Dockerfile.api Dockerfile.runner .ci/run README.md; do
+  stray=$(grep -noE '(code-sandbox-(api|runner):|image.version=")[0-9.]+' "$file" | grep -v "$version\$") || continue
+  fail "$file names another version than Cargo.toml's $version:" "$stray"
+done
 say "the runner's Python compiles"
 find runner-image -name '*.py' -print0 | xargs -0 python3 -c '
 import sys

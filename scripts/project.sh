@@ -10,8 +10,9 @@ default_project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | sed 's/[^-_a-z0
 export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-$default_project}
 export PORT=${PORT:-8000}
 
-api_image=code-sandbox-api:0.1.0
-runner_image=code-sandbox-runner:0.1.0
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+api_image=code-sandbox-api:$version
+runner_image=code-sandbox-runner:$version
 debian_image=debian:trixie-slim
 rust_image=rust:1.95-slim-trixie
 

@@ -23,12 +23,12 @@ use tokio::{
 
 use crate::{docker, eventually};
 
-/// A running control plane. Ends with [`Product::stop`]; a test that fails before kills it, and its containers with it.
+/// A running control plane. Ends with [`Product::stop`]; a test that fails before leaves neither it nor its containers.
 pub struct Product {
     child: Child,
     client: Client,
     port: u16,
-    folder: TempDir,
+    folder: Option<TempDir>,
 }
 
 /// The answer to one execution.
@@ -85,7 +85,7 @@ impl Product {
             .spawn()
             .unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
-        let product = Self { child, client, port, folder };
+        let product = Self { child, client, port, folder: Some(folder) };
         eventually(&format!("healthy; log: {}", product.log()), Duration::from_secs(60), || async {
             product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::OK)
         })
@@ -97,7 +97,7 @@ impl Product {
 
     /// What it has logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
 
     /// Process id.
@@ -110,9 +110,13 @@ impl Product {
         fs::read_to_string(self.data_dir().join("instance-id")).unwrap().trim().to_owned()
     }
 
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
     /// Where its data is.
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder().join("data")
     }
 
     /// Open file descriptors of the process.
@@ -182,7 +186,7 @@ impl Product {
     /// Kills it without warning and returns its data folder for the next life.
     pub async fn kill(mut self) -> TempDir {
         self.child.kill().await.unwrap();
-        self.folder
+        self.folder.take().unwrap()
     }
 
     /// Ends it as an operator would, and checks that it leaves nothing.
@@ -192,6 +196,23 @@ impl Product {
         let status = self.wait(Duration::from_secs(60)).await;
         assert!(status.success(), "{status}: {}", self.log());
         assert_eq!(docker::containers_of(&instance).await, Default::default(), "containers left behind");
+    }
+}
+
+impl Drop for Product {
+    fn drop(&mut self) {
+        // After a stop or a kill there is nothing left to do here.
+        if self.folder.is_none() || self.child.id().is_none() {
+            return;
+        }
+        let _ = self.child.start_kill();
+        let filter = format!("label=code-sandbox.instance={}", self.instance());
+        let listed = std::process::Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
+        let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+        let left: Vec<_> = listed.lines().collect();
+        if !left.is_empty() {
+            let _ = std::process::Command::new("docker").args(["rm", "-f"]).args(left).output();
+        }
     }
 }
 

@@ -174,3 +174,64 @@ async fn output_that_is_no_text_is_replaced_and_a_result_over_its_limit_is_named
     assert_eq!(run.field("omitted")[0]["name"], "big");
     product.stop().await;
 }
+
+#[tokio::test]
+async fn bombs_end_within_their_limits_while_others_are_served() {
+    let product = Product::start(&["--max-executions", "4"]).await;
+    let fork_bomb = "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass";
+    let thread_bomb =
+        "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,)).start()";
+    for bomb in [fork_bomb, thread_bomb] {
+        let began = Instant::now();
+        let exploding = product.post(json!({ "code": bomb, "timeout": 2 }));
+        let other = async {
+            tokio::time::sleep(Duration::from_millis(800)).await;
+            product.run("a = 1").await
+        };
+        let (bomb_run, other) = tokio::join!(exploding, other);
+        assert!(["timeout", "error"].contains(&bomb_run.status()), "{}", bomb_run.body);
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+        assert_eq!(other.field("result"), &json!({ "a": 1 }));
+    }
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn full_file_systems_are_errors_of_the_code() {
+    let product = Product::start(&[]).await;
+    for (code, error) in [
+        (
+            "open('a', 'wb').write(bytes(60 << 20))\nopen('b', 'wb').write(bytes(60 << 20))",
+            "OSError: [Errno 28]",
+        ),
+        ("for n in range(10**6): open(f'/tmp/{n}', 'w').close()", "OSError: [Errno 28]"),
+        ("open('/dev/shm/a', 'wb').write(bytes(40 << 20))", "OSError: [Errno 28]"),
+        ("import os\nos.truncate(os.open('a', os.O_CREAT | os.O_RDWR), 1 << 50)", "OSError: [Errno 27]"),
+        ("open('/etc/x', 'w')", "OSError: [Errno 30]"),
+    ] {
+        let run = product.run(code).await;
+        assert!(run.status() == "error" && run.error().starts_with(error), "{code}: {}", run.body);
+    }
+    // Small containers have small file systems: filling them is no memory limit either.
+    let fill = "open('a', 'wb').write(bytes(1 << 30))";
+    let run = product.post(json!({ "code": fill, "memory_mb": 64 })).await;
+    assert_eq!(run.status(), "error", "{}", run.body);
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn what_remains_after_the_last_line_does_not_delay_the_answer_for_long() {
+    let product = Product::start(&[]).await;
+    for code in [
+        "import atexit, time\natexit.register(time.sleep, 60)\nx = 1",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\nx = 1",
+        "class A:\n  def __del__(self):\n    while True: pass\n_a = A()\nx = 1",
+        "import os, time\nif os.fork() == 0:\n  os.setsid()\n  time.sleep(60)\nx = 1",
+    ] {
+        let began = Instant::now();
+        let run = product.run(code).await;
+        assert_eq!((run.status(), run.field("result")), ("ok", &json!({ "x": 1 })), "{code}");
+        assert!(began.elapsed() < Duration::from_secs(4), "{code}: {:?}", began.elapsed());
+    }
+    product.stop().await;
+}

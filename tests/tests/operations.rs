@@ -19,6 +19,13 @@ async fn failing_start(flags: &[&str]) -> (Option<i32>, String) {
     }
     given.extend(flags);
     let output = run_binary(&given).await;
+    if let Ok(instance) = std::fs::read_to_string(data.join("instance-id")) {
+        assert_eq!(
+            docker::containers_of(instance.trim()).await,
+            Default::default(),
+            "left behind: {flags:?}"
+        );
+    }
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
