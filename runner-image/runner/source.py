@@ -4,6 +4,8 @@ import linecache
 import re
 import sys
 import traceback
+# The code may have emptied the module by the time its failure is caught here.
+from builtins import BaseException
 from sys import setprofile, settrace
 
 from error_line import error_line
@@ -12,6 +14,9 @@ from regain import regain
 FILENAME = "main.py"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
 TRACEBACK_LIMIT = 64 * 1024
+
+# A line ends where Python's parser says, not at every character that str.splitlines takes for an end.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+").findall
 
 ALIASES = {"pd": "pandas", "np": "numpy"}
 _MENTIONS_ALIAS = re.compile(r"\b(?:pd|np)\b").search
@@ -38,7 +43,8 @@ def run(source, namespace):
     """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it."""
     source = source.removeprefix("\ufeff")
     # No modification time: such an entry is never dropped as out of date.
-    linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
+    lines = _LINE(source)
+    linecache.cache[FILENAME] = (len(source), None, lines, FILENAME)
     try:
         error = _execute(source, namespace)
     except BaseException as late:
@@ -51,6 +57,9 @@ def run(source, namespace):
         if isinstance(error, SystemExit):
             return _exit_outcome(error)
         error.__traceback__ = _user_frames(error.__traceback__)
+        if isinstance(error, SyntaxError) and error.filename == FILENAME and error.text is None:
+            # Found after parsing, when the compiler has the source no more.
+            error.text = lines[error.lineno - 1] if 0 < (error.lineno or 0) <= len(lines) else None
         _report(error)
         return Outcome("error", 130 if isinstance(error, KeyboardInterrupt) else 1, error_line(error))
     except BaseException:
@@ -149,19 +158,18 @@ def import_aliases(source, namespace):
 
 
 def _names_used_but_not_bound(source):
-    import ast
+    """Names that the module or a function in it takes from the module's namespace, and that nothing puts there."""
+    import symtable
 
-    used, bound = set(), set()
-    for node in ast.walk(ast.parse(source.removeprefix("\ufeff"))):
-        if isinstance(node, ast.Name):
-            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs,
-                               ast.MatchStar)):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.alias):
-            bound.add(node.asname or node.name.partition(".")[0])
-        elif isinstance(node, ast.MatchMapping):
-            bound.add(node.rest)
+    module = symtable.symtable(source.removeprefix("\ufeff"), FILENAME, "exec")
+    used, bound, scopes = set(), set(), [module]
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        for symbol in scope.get_symbols():
+            if scope is module or symbol.is_global():
+                if symbol.is_assigned() or symbol.is_imported():
+                    bound.add(symbol.get_name())
+                elif symbol.is_referenced():
+                    used.add(symbol.get_name())
     return used - bound

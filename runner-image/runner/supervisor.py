@@ -5,7 +5,7 @@
        |                                        |  run's deadline + 1.5 s               |  handlers and finalizers
        +--------------------+-------------------+---------------------------------------+
                             v
-      child exited | deadline | output limit | cancelled | control plane gone
+      child exited | deadline | output limit | no memory left to work in | cancelled | control plane gone
                             v
       kill everything -> reap -> drain the pipes -> Result, Finished
 
@@ -26,7 +26,7 @@ from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
 from processes import Processes
 from report import Report
-from verdict import CANCELLED, COLLECTING, LEAVING, OUTPUT_LIMIT, TIMEOUT, Verdict, judge
+from verdict import CANCELLED, COLLECTING, LEAVING, MEMORY_LIMIT, OUTPUT_LIMIT, TIMEOUT, Verdict, judge
 
 # Seconds. The control plane gives up two seconds after the run's deadline: everything here ends before that.
 COLLECTING_LIMIT = 5.0
@@ -107,6 +107,7 @@ class Supervision:
         self.stderr = Stream(frames.STDERR, execution.output_limit)
         self.processes = Processes()
         self.selector = selectors.DefaultSelector()
+        self.pressure = kernel.MemoryPressure()
         self.cause = None  # why we ended it, if we did
         self.ended = None  # the child's checked report that user code is over
         self.leaving = False
@@ -116,7 +117,7 @@ class Supervision:
         self.cpu_before = kernel.cpu_time_of_reaped()
         # What exists by now lives as long as the child: its collector need not walk, and so copy, those pages.
         gc.freeze()
-        self.started = time.monotonic()
+        self.started = self.next_look = time.monotonic()
         self.run_deadline = self.deadline = self.started + self.execution.timeout
         parent = os.getpid()
         self.processes.main = os.fork()
@@ -142,9 +143,13 @@ class Supervision:
                 self.look_at_report()
                 self.cause = LEAVING if self.leaving else COLLECTING if self.ended else TIMEOUT
                 return
+            if self.next_look <= time.monotonic():
+                self.next_look = time.monotonic() + self.pressure.INTERVAL
+                if self.pressure.is_hopeless():
+                    self.cause = MEMORY_LIMIT
+                    return
             self.choose_descriptors()
-            # epoll counts milliseconds in an int.
-            for key, _ in self.selector.select(min(left, 3600)):
+            for key, _ in self.selector.select(min(left, self.pressure.INTERVAL)):
                 key.data()
 
     def choose_descriptors(self):
@@ -243,7 +248,8 @@ class Supervision:
         # Not reaped within the patience of kill_all: our SIGKILL is all that can have ended it.
         status = 9 if self.processes.status is None else self.processes.status
         verdict = judge(self.cause, status, self.ended, self.report.is_done(), oom_killed)
-        if oom_killed and verdict.status != "memory_limit":
+        # If we ended the run ourselves, the kernel may have been first with the main process.
+        if oom_killed and self.cause in (None, COLLECTING, LEAVING) and verdict.status != MEMORY_LIMIT:
             self.channel.send(frames.STDERR, OOM_WARNING[:self.stderr.room])
         if verdict.status != "ok":
             return verdict, None, []

@@ -3,8 +3,8 @@
 import os
 import signal
 
-# Why the parent ended the run. The first three are statuses, and stand above anything the child reports.
-TIMEOUT, OUTPUT_LIMIT, CANCELLED = "timeout", "output_limit", "cancelled"
+# Why the parent ended the run. The first four are statuses, and stand above anything the child reports.
+TIMEOUT, OUTPUT_LIMIT, MEMORY_LIMIT, CANCELLED = "timeout", "output_limit", "memory_limit", "cancelled"
 # The code was over, but encoding its names, or its exit handlers, took too long.
 COLLECTING, LEAVING = "collecting", "leaving"
 
@@ -24,7 +24,7 @@ def judge(cause, wait_status, ended, done, oom_killed):
     if cause is not None:
         return Verdict(cause, exit_code, signal_name)
     if code == -signal.SIGKILL and oom_killed:
-        return Verdict("memory_limit", exit_code, signal_name)
+        return Verdict(MEMORY_LIMIT, exit_code, signal_name)
     if code < 0 or ended is None or not done or (ended["status"] == "ok" and code != 0):
         return Verdict("crashed", exit_code, signal_name)
     return Verdict(ended["status"], exit_code, None, _error(ended))

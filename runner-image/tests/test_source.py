@@ -1,4 +1,6 @@
-from support import RunnerTest
+from support import RunnerTest  # puts the runner on the path
+
+import source
 
 
 class Script(RunnerTest):
@@ -22,6 +24,31 @@ class Script(RunnerTest):
 
     def test_future_imports_and_only_the_codes_own(self):
         self.assertEqual(self.result_of("from __future__ import annotations\ndef f(x: nonsense): pass\nx = 1"), {"x": 1})
+
+    def test_names_that_need_no_import_are_those_the_module_does_not_bind(self):
+        for code, needed in (
+            ("pd.DataFrame()", {"pd"}),
+            ("def f(): return np.zeros(1)", {"np"}),
+            ("import pandas as pd\npd.DataFrame()", set()),
+            ("pd = 1\nprint(pd)", set()),
+            ("def load():\n  import pandas as pd\n  return pd\nx = pd.DataFrame()", {"pd"}),
+            ("f = lambda np: np\nx = np.zeros(1)", {"np"}),
+            ("def f(np): return np", set()),
+            ("def f():\n  global pd\n  import pandas as pd\nf()\npd.x", set()),
+            ("class A:\n  pd = 1\nprint(pd)", {"pd"}),
+        ):
+            self.assertEqual(source._names_used_but_not_bound(code) & {"pd", "np"}, needed, code)
+
+    def test_lines_end_where_python_says(self):
+        for code in ("x = 'a\u2028b\x0c\x85'\n1/0", "x = 1\r\n1/0\r\n", "x = 1\r1/0"):
+            self.assertIn(b'main.py", line 2, in <module>\n    1/0\n', self.run_code(code).stderr)
+
+    def test_a_syntax_error_found_late_shows_its_line(self):
+        self.assertIn(b"    return 5\n", self.run_code("x = 1\nreturn 5").stderr)
+
+    def test_an_error_is_told_without_any_builtin(self):
+        answer = self.run_code("import builtins\nvars(builtins).clear()\n1/0")
+        self.assertEqual(answer.error, "ZeroDivisionError: division by zero")
 
     def test_stdin(self):
         self.assertEqual(self.result_of("a = input(); import sys; b = sys.stdin.read()", stdin="one\ntwo\n"),

@@ -128,6 +128,39 @@ async fn memory_is_limited_and_told_as_such() {
 }
 
 #[tokio::test]
+async fn slow_growth_and_hidden_hogs_are_the_memory_limit_too() {
+    let product = Product::start(&[]).await;
+    let hogs = "import os, time\n\
+                fd = os.open('/proc/self/oom_score_adj', os.O_WRONLY)\n\
+                os.write(fd, b'0')\n\
+                for _ in range(6):\n\
+                \x20 if os.fork() == 0:\n\
+                \x20   l = []\n\
+                \x20   while True: l.append(bytearray(1000000)); time.sleep(.02)\n\
+                time.sleep(8)";
+    let run = product.post(json!({ "code": hogs, "memory_mb": 128, "timeout": 20 })).await;
+    // The kernel may leave the main process alone: then it ends as it would.
+    assert!(["memory_limit", "ok"].contains(&run.status()), "{}", run.body);
+    for code in ["l = []\nwhile True: l.append([len(l)])", "compile('x=1\\n' * 1000000, 'a', 'exec')"] {
+        let began = Instant::now();
+        let run = product.post(json!({ "code": code, "memory_mb": 192, "timeout": 60 })).await;
+        assert_eq!(
+            (run.status(), run.error()),
+            ("memory_limit", "memory limit of 192 MiB exceeded"),
+            "{code}: {}",
+            run.body
+        );
+        assert!(began.elapsed() < Duration::from_secs(40), "{code}: {:?}", began.elapsed());
+        assert_eq!(run.field("stderr"), "");
+    }
+    // More input than memory: the runner itself does not survive it.
+    let run =
+        product.post(json!({ "code": "x = 1", "stdin": "x".repeat(20_000_000), "memory_mb": 32 })).await;
+    assert_eq!(run.status(), "memory_limit", "{}", run.body);
+    product.stop().await;
+}
+
+#[tokio::test]
 async fn a_crash_is_told_with_its_true_end() {
     let product = Product::start(&[]).await;
     let run = product.run("print('a')\nimport os\nos._exit(7)").await;
@@ -205,6 +238,7 @@ async fn full_file_systems_are_errors_of_the_code() {
             "OSError: [Errno 28]",
         ),
         ("for n in range(10**6): open(f'/tmp/{n}', 'w').close()", "OSError: [Errno 28]"),
+        ("for n in range(10**6): open(f'/dev/shm/{n}', 'w').close()", "OSError: [Errno 28]"),
         ("open('/dev/shm/a', 'wb').write(bytes(40 << 20))", "OSError: [Errno 28]"),
         ("import os\nos.truncate(os.open('a', os.O_CREAT | os.O_RDWR), 1 << 50)", "OSError: [Errno 27]"),
         ("open('/etc/x', 'w')", "OSError: [Errno 30]"),

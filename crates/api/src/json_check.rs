@@ -1,7 +1,5 @@
 //! Whether bytes are JSON, without keeping what they say.
 
-mod stream;
-
 use std::{
     collections::HashSet,
     fmt,
@@ -9,8 +7,6 @@ use std::{
 };
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-
-pub(crate) use self::stream::StreamCheck;
 
 /// Accepts any JSON of up to serde_json's 128 levels in which no object has a name twice.
 #[derive(Clone, Copy, Debug)]

@@ -26,8 +26,9 @@ use crate::{
     request::ExecutionRequest,
 };
 
-/// The runner enforces the deadline itself; this much later it is enforced from outside.
-const GRACE: Duration = Duration::from_secs(2);
+/// The runner enforces the deadline itself, and may take 1.6 s more to encode results and to run exit handlers; this much
+/// later it is enforced from outside.
+const GRACE: Duration = Duration::from_millis(1_900);
 /// How long a runner may take to swallow a request.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
 /// Payload of an Archive frame; requests up to this size go in one write.

@@ -13,6 +13,7 @@ use crate::{
     conversation::{Collected, End, Limits},
     driver::ContainerName,
     events::{Event, Observer},
+    json::{Rules, StreamCheck},
     outcome::{Asked, Outcome},
     pool::LaunchError,
     request::ExecutionRequest,
@@ -100,6 +101,9 @@ impl Engine {
                 Err(error) => unreported(Status::Crashed, invalid(&error), output),
             },
             End::Overdue => {
+                // The runner should have said so. If the engine does not even answer, neither is to blame.
+                let ended = self.shared.driver.inspect(container).await;
+                ended.map_err(|error| ExecuteError::Lost(error.to_string()))?;
                 unreported(Status::Timeout, format!("time limit of {} exceeded", asked.timeout), output)
             }
             End::Cancelled => unreported(Status::Cancelled, "cancelled".to_owned(), output),
@@ -111,8 +115,12 @@ impl Engine {
                 let Some(code) = ended.exit_code else {
                     return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
                 };
-                let why = if ended.oom_killed { ", out of memory" } else { "" };
-                let error = format!("the runner ended without a report (exit status {code}{why})");
+                if ended.oom_killed && code == KILLED {
+                    // The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
+                    let error = format!("memory limit of {} exceeded", asked.memory);
+                    return unreported(Status::MemoryLimit, error, output);
+                }
+                let error = format!("the runner ended without a report (exit status {code})");
                 unreported(Status::Crashed, error, output)
             }
         }
@@ -135,10 +143,17 @@ impl Drop for Watch<'_> {
     }
 }
 
+/// Exit status of a process that SIGKILL has ended.
+const KILLED: i64 = 137;
+/// The runner encodes a hundred levels, in the object of all names. What it hands on of the code's process it does not check.
+const RESULT: Rules = Rules { depth: 102, portable: true };
+
 /// The result that goes with a report: there is one if and only if the run was ok.
 fn report(finished: &Finished, result: Option<Bytes>) -> Result<Option<Box<RawValue>>, String> {
     match (finished.status, result) {
         (Status::Ok, Some(json)) if json.first() == Some(&b'{') => {
+            let mut check = StreamCheck::new(RESULT);
+            check.feed(&json).and_then(|()| check.finish())?;
             serde_json::from_slice(&json).map(Some).map_err(|error| error.to_string())
         }
         (Status::Ok, _) => Err("no result".to_owned()),

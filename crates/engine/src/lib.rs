@@ -14,6 +14,7 @@ pub mod driver;
 pub mod events;
 mod execute;
 mod health;
+pub mod json;
 mod outcome;
 mod pool;
 mod reaper;
@@ -133,6 +134,8 @@ impl Engine {
         let removed = async {
             shared.admission.idle().await;
             shared.pool.idle().await;
+            // What was created too late for its own removal; the engine being away, the next start finds it.
+            let _ = shared.reaper.sweep().await;
             shared.reaper.finish().await;
         };
         if tokio::time::timeout(REMOVAL_PATIENCE, removed).await.is_err() {

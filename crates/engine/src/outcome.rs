@@ -110,8 +110,8 @@ fn output_limit(truncated: Truncated, limits: Limits) -> String {
 fn crash(exit_code: Option<i32>, signal: Option<&str>) -> String {
     match (signal, exit_code) {
         (Some(signal), _) => format!("the process was killed by {signal}"),
-        (None, Some(code)) => format!("the process exited with status {code} before the code had ended"),
-        (None, None) => "the process ended before the code had ended".to_owned(),
+        (None, Some(code)) => format!("the process exited with status {code} without finishing"),
+        (None, None) => "the process ended without finishing".to_owned(),
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
         );
         assert_eq!(error(Status::OutputLimit, None, None), some("output limit of 1 MiB exceeded on stderr"));
         assert_eq!(error(Status::Crashed, None, Some("SIGSEGV")), some("the process was killed by SIGSEGV"));
-        let exited = some("the process exited with status 7 before the code had ended");
+        let exited = some("the process exited with status 7 without finishing");
         assert_eq!(error(Status::Crashed, Some(7), None), exited);
     }
 

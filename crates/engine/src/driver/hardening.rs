@@ -113,6 +113,8 @@ impl Hardening {
             tmpfs: Some(HashMap::from([
                 ("/workspace".to_owned(), tmpfs(workspace)),
                 ("/tmp".to_owned(), tmpfs(tmp)),
+                // The engine's own would have no cap on inodes.
+                ("/dev/shm".to_owned(), tmpfs(shm)),
             ])),
             shm_size: Some(i64_of(shm)),
             cap_drop: Some(vec!["ALL".to_owned()]),

@@ -171,7 +171,7 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
         (vec![READY, READY], "a message out of order"),
         (vec![READY, RESULT, RESULT], "a message out of order"),
         (vec![READY, b"\x85\0\0\0\x02[]", FINISHED], "no result"),
-        (vec![READY, b"\x85\0\0\0\x02{]", FINISHED], "key must be a string at line 1 column 2"),
+        (vec![READY, b"\x85\0\0\0\x02{]", FINISHED], "expected a name at byte 2"),
     ];
     for (said, error) in cases {
         let (status, text) = outcome_of(Script::Says(said)).await;

@@ -9,6 +9,7 @@ use axum::{
     http::header,
 };
 use bytes::Bytes;
+use engine::json::{Rules, StreamCheck};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use store::{ContentType, InvalidContentType, Key, PutError, Upload};
@@ -19,12 +20,14 @@ use crate::{
     App,
     body::announced,
     error::ApiError,
-    json_check::StreamCheck,
     routes::{content_type, is_json},
 };
 
 /// Room for the boundaries and headers of a form beside the file itself.
 const ENVELOPE: u64 = 64 << 10;
+
+/// As lenient as JSON itself, but no deeper than the parsers of clients and of user code go.
+const UPLOADED: Rules = Rules { depth: 512, portable: false };
 
 /// Takes a value, in bounded memory whatever its size.
 pub(crate) async fn upload(
@@ -79,7 +82,7 @@ async fn receive(
     declared: String,
     chunks: &mut impl Chunks,
 ) -> Result<Upload, ApiError> {
-    let mut json = declared.parse().is_ok_and(|mime| is_json(&mime)).then(StreamCheck::new);
+    let mut json = declared.parse().is_ok_and(|mime| is_json(&mime)).then(|| StreamCheck::new(UPLOADED));
     let mut upload = app.store.upload(key.clone(), ContentType::try_from(declared)?).await?;
     while let Some(chunk) = chunks.next_chunk(app.config.body_idle).await? {
         if let Some(check) = &mut json {

@@ -3,8 +3,20 @@
 //! No library at hand does this: serde_json, and every pull parser tried, collects each string or name whole, and a value
 //! may be one string of `--max-value-size`. The tests compare it with serde_json.
 
-/// Deeper than any parser a client would read it with.
-const MAX_DEPTH: usize = 512;
+/// Which JSON passes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Levels of arrays and objects.
+    pub depth: usize,
+    /// Refuses what RFC 8259 allows but parsers stumble over: halves of surrogate pairs as `\\u` escapes, numbers of more than
+    /// 4,300 characters (Python's own limit) and exponents of more than three digits (infinity).
+    pub portable: bool,
+}
+
+/// Longest number under [`Rules::portable`], characters: Python's limit, and a sign.
+const LONGEST_NUMBER: u64 = 4_301;
+/// Longest exponent, digits.
+const LONGEST_EXPONENT: u64 = 3;
 
 /// What the next byte may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,8 +64,13 @@ enum Number {
 
 /// The check of one stream.
 #[derive(Debug)]
-pub(crate) struct StreamCheck {
+pub struct StreamCheck {
+    rules: Rules,
     expect: Expect,
+    /// Where the number or its exponent began that is being read.
+    since: u64,
+    /// The first two digits of a `\\u` escape.
+    escape: [u8; 2],
     /// For every open bracket whether it is an object's.
     open: Vec<bool>,
     /// Bytes of a character that a chunk's end has cut, at most three.
@@ -62,12 +79,21 @@ pub(crate) struct StreamCheck {
 }
 
 impl StreamCheck {
-    pub(crate) fn new() -> Self {
-        Self { expect: Expect::Value { or_end: false }, open: Vec::new(), cut: Vec::new(), read: 0 }
+    /// Begins at the first byte.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            expect: Expect::Value { or_end: false },
+            since: 0,
+            escape: [0; 2],
+            open: Vec::new(),
+            cut: Vec::new(),
+            read: 0,
+        }
     }
 
     /// Takes the next bytes. After an error there is nothing more to ask.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.check_utf8(bytes)?;
         for byte in bytes {
             self.read += 1;
@@ -77,7 +103,7 @@ impl StreamCheck {
     }
 
     /// Whether everything fed is one whole value.
-    pub(crate) fn finish(&self) -> Result<(), String> {
+    pub fn finish(&self) -> Result<(), String> {
         let number_ends = matches!(self.expect, Expect::Number(number) if number.may_end());
         if self.open.is_empty() && (self.expect == Expect::Next || number_ends) {
             Ok(())
@@ -124,6 +150,7 @@ impl StreamCheck {
                 _ => Err("invalid escape"),
             },
             Expect::Unicode { name, left } if byte.is_ascii_hexdigit() => {
+                self.check_surrogate(left, byte)?;
                 Ok(if left == 1 { Expect::Text { name } } else { Expect::Unicode { name, left: left - 1 } })
             }
             Expect::Unicode { .. } => Err("invalid escape"),
@@ -133,7 +160,10 @@ impl StreamCheck {
                 _ => Err("expected a value"),
             },
             Expect::Number(number) => match number.step(byte) {
-                Some(number) => Ok(Expect::Number(number)),
+                Some(number) => {
+                    self.check_length(number)?;
+                    Ok(Expect::Number(number))
+                }
                 None if number.may_end() => {
                     self.expect = Expect::Next;
                     self.step(byte)
@@ -161,7 +191,7 @@ impl StreamCheck {
 
     fn value(&mut self, byte: u8) -> Result<Expect, &'static str> {
         match byte {
-            b'{' | b'[' if self.open.len() == MAX_DEPTH => Err("nested deeper than 512 levels"),
+            b'{' | b'[' if self.open.len() == self.rules.depth => Err("nested too deep"),
             b'{' => {
                 self.open.push(true);
                 Ok(Expect::Name { or_end: true })
@@ -174,11 +204,40 @@ impl StreamCheck {
             b't' => Ok(Expect::Literal(b"rue")),
             b'f' => Ok(Expect::Literal(b"alse")),
             b'n' => Ok(Expect::Literal(b"ull")),
-            b'-' => Ok(Expect::Number(Number::Minus)),
-            b'0' => Ok(Expect::Number(Number::Zero)),
-            b'1'..=b'9' => Ok(Expect::Number(Number::Integer)),
+            b'-' | b'0'..=b'9' => {
+                self.since = self.read;
+                Ok(Expect::Number(match byte {
+                    b'-' => Number::Minus,
+                    b'0' => Number::Zero,
+                    _ => Number::Integer,
+                }))
+            }
             _ => Err("expected a value"),
         }
+    }
+
+    fn check_length(&mut self, number: Number) -> Result<(), &'static str> {
+        let length = self.read - self.since;
+        match number {
+            Number::Exponent | Number::ExponentSign => self.since = self.read,
+            Number::ExponentDigits if self.rules.portable && length > LONGEST_EXPONENT => {
+                return Err("a number that is too large");
+            }
+            _ if self.rules.portable && length >= LONGEST_NUMBER => return Err("a number that is too long"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A half of a pair is `\\uD800` to `\\uDFFF`: told by its first two digits.
+    fn check_surrogate(&mut self, left: u8, digit: u8) -> Result<(), &'static str> {
+        match left {
+            4 => self.escape[0] = digit.to_ascii_lowercase(),
+            3 => self.escape[1] = digit.to_ascii_lowercase(),
+            _ => {}
+        }
+        let half = left == 3 && self.escape[0] == b'd' && matches!(self.escape[1], b'8'..=b'9' | b'a'..=b'f');
+        if half && self.rules.portable { Err("half of a surrogate pair") } else { Ok(()) }
     }
 
     fn close(&mut self, object: bool) -> Result<Expect, &'static str> {
@@ -214,8 +273,10 @@ mod tests {
 
     use super::*;
 
+    const ANY: Rules = Rules { depth: 512, portable: false };
+
     fn check(bytes: &[u8], chunk: usize) -> Result<(), String> {
-        let mut check = StreamCheck::new();
+        let mut check = StreamCheck::new(ANY);
         for chunk in bytes.chunks(chunk) {
             check.feed(chunk)?;
         }
@@ -283,6 +344,35 @@ mod tests {
         ] {
             assert_eq!(check(bytes, 100).unwrap_err(), error);
         }
-        assert!(check(&b"[".repeat(1 << 20), 4096).unwrap_err().starts_with("nested deeper than 512 levels"));
+        assert!(check(&b"[".repeat(1 << 20), 4096).unwrap_err().starts_with("nested too deep at byte 513"));
+    }
+
+    #[test]
+    fn portable_json_holds_nothing_that_parsers_stumble_over() {
+        let portable = |text: &str| {
+            let mut check = StreamCheck::new(Rules { depth: 3, portable: true });
+            check.feed(text.as_bytes()).and_then(|()| check.finish()).is_ok()
+        };
+        for good in [
+            "[[[]]]",
+            r#""\u00e4\uD7FF\ue000""#,
+            "-1.5e-300",
+            "1e308",
+            &"9".repeat(4_300),
+            &format!("-{}", "9".repeat(4_300)),
+        ] {
+            assert!(portable(good), "{good}");
+        }
+        for bad in [
+            "[[[[]]]]",
+            r#""\ud800""#,
+            r#""\uDFFF""#,
+            "1e9999",
+            "1e+0400",
+            &"9".repeat(4_302),
+            &format!("0.{}", "9".repeat(4_300)),
+        ] {
+            assert!(!portable(bad), "{bad}");
+        }
     }
 }
