@@ -27,7 +27,7 @@ pub struct ApiConfig {
     pub max_value_size: u64,
     /// Longest pause between two parts of a request body.
     pub body_idle: Duration,
-    /// Longest time a request body, uploads excepted, may take.
+    /// Longest time a request body may take; an upload's, longer at 16 KiB a second.
     pub body_total: Duration,
 }
 

@@ -245,6 +245,12 @@ async fn a_body_that_comes_too_slowly_is_not_waited_for() {
         let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let (status, _) = service.post("/upload_data/k", "text/plain", silent).await;
         assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        let trickle = stream::repeat(()).then(async |()| {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok::<_, std::io::Error>(" ")
+        });
+        let (status, _) = service.post("/upload_data/k", "text/plain", Body::from_stream(trickle)).await;
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
         assert_eq!(service.get("/data").await.1, json!([]));
     })
     .await;

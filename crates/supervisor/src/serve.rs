@@ -9,6 +9,7 @@ use engine::{
     driver::{Driver, DriverError, docker::DockerDriver},
 };
 use hyper_util::rt::TokioTimer;
+use socket2::SockRef;
 use store::{OpenError, Store};
 use telemetry::EngineLog;
 use tokio::{
@@ -23,6 +24,8 @@ use crate::{cli::Config, instance};
 
 /// A client that takes longer to send its headers is no client.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that takes nothing of its answer for so long is cut off, and the answer's memory is free again.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// After the drain every answer is written; this is for clients that do not read theirs.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let listener =
         TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
     let listener = listener.into_std().map_err(ServeError::Server)?;
+    // Accepted connections inherit it.
+    SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_TIMEOUT)).map_err(ServeError::Server)?;
 
     let store = Store::open(&config.data_dir, config.store).await?;
     // Only now: the store's lock says that this folder, and so its instance, is ours alone.

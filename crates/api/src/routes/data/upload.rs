@@ -13,7 +13,7 @@ use engine::json::{Rules, StreamCheck};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use store::{ContentType, InvalidContentType, Key, PutError, Upload};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::PathKey;
 use crate::{
@@ -28,6 +28,9 @@ const ENVELOPE: u64 = 64 << 10;
 
 /// As lenient as JSON itself, but no deeper than the parsers of clients and of user code go.
 const UPLOADED: Rules = Rules { depth: 512, portable: false };
+
+/// Bytes a second that an upload must come to in the end: one that trickles would hold its file and its room for ever.
+const LEAST_RATE: usize = 16 << 10;
 
 /// Takes a value, in bounded memory whatever its size.
 pub(crate) async fn upload(
@@ -84,7 +87,12 @@ async fn receive(
 ) -> Result<Upload, ApiError> {
     let mut json = declared.parse().is_ok_and(|mime| is_json(&mime)).then(|| StreamCheck::new(UPLOADED));
     let mut upload = app.store.upload(key.clone(), ContentType::try_from(declared)?).await?;
+    let (began, mut received) = (Instant::now(), 0);
     while let Some(chunk) = chunks.next_chunk(app.config.body_idle).await? {
+        received += chunk.len();
+        if began.elapsed() > app.config.body_total + Duration::from_secs((received / LEAST_RATE) as u64) {
+            return Err(ApiError::SlowBody);
+        }
         if let Some(check) = &mut json {
             check.feed(&chunk).map_err(ApiError::MalformedJson)?;
         }
