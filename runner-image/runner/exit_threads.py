@@ -2,6 +2,7 @@
 
 import sys
 from _thread import allocate_lock, start_new_thread
+from time import monotonic
 
 LIMIT = 1.0  # seconds
 
@@ -12,20 +13,26 @@ def wait():
     try:
         if threading is None or threading.active_count() == 1:
             return
-        # _shutdown also tells the idle workers of executors to end. It may block for ever, so it does that elsewhere.
-        ended = allocate_lock()
-        ended.acquire()
-        start_new_thread(_shutdown, (threading._shutdown, ended))
-        ended.acquire(timeout=LIMIT)
+        give_up = monotonic() + LIMIT
+        # Executors registered what tells their idle workers to end. It may block for ever, so it does that elsewhere.
+        told = allocate_lock()
+        told.acquire()
+        start_new_thread(_tell_executors, (threading, told))
+        told.acquire(timeout=LIMIT)
+        # Not threading._shutdown: away from the main thread, and after a fork, it waits for the main thread itself.
+        for thread in threading.enumerate():
+            if not thread.daemon and thread is not threading.current_thread():
+                threading.Thread.join(thread, max(0.0, give_up - monotonic()))
     except BaseException:
-        # No thread can be started (a thread bomb), or user code replaced what this needs: nothing is waited for.
+        # No thread can be started (a thread bomb), or user code replaced what this needs: nothing more is waited for.
         pass
 
 
-def _shutdown(shutdown, ended):
+def _tell_executors(threading, told):
     try:
-        shutdown()
+        for callback in reversed(threading._threading_atexits):
+            callback()
     except BaseException:
         pass
     finally:
-        ended.release()
+        told.release()

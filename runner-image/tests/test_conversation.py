@@ -36,6 +36,20 @@ class ConversationTest(RunnerTest):
         conversation.execute("import sys\nthere = 'colorsys' in sys.modules")
         self.assertEqual(conversation.collect().result, {"there": True})
 
+    def test_threads_end_the_same_when_their_modules_were_preloaded(self):
+        times = []
+        for _ in range(3):
+            conversation = self.ready()
+            conversation.send(frame(PRELOAD, {"module": "concurrent.futures.thread"}))
+            conversation.receive()
+            conversation.execute("from concurrent.futures import ThreadPoolExecutor\n"
+                                 "e = ThreadPoolExecutor(2)\nx = e.submit(int).result()\ndel e")
+            answer = conversation.collect()
+            self.assertEqual(answer.result, {"x": 0})
+            times.append(answer.execution_time)
+        # Waiting for the main thread, or for idle workers, would cost the whole second each time.
+        self.assertLess(min(times), 0.9)
+
     def test_a_preload_that_prints_does_not_reach_the_pipe(self):
         conversation = self.ready()
         conversation.send(frame(PRELOAD, {"module": "this"}))

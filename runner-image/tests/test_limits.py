@@ -37,7 +37,8 @@ class Time(RunnerTest):
         answer = self.run_code("import threading, time\n"
                                "threading.Thread(target=lambda: (time.sleep(.2), print('late'))).start()")
         self.assertEqual(answer.stdout, b"late\n")
-        code = "from concurrent.futures import ThreadPoolExecutor\nx = ThreadPoolExecutor(2).submit(int).result()"
+        # Kept, so that it is not the garbage collector that ends the workers.
+        code = "from concurrent.futures import ThreadPoolExecutor\ne = ThreadPoolExecutor(2)\nx = e.submit(int).result()"
         # A busy machine may delay one of them, but not each by the whole second that idle workers would cost.
         self.assertLess(min(self.run_code(code).execution_time for _ in range(4)), 0.9)
 
