@@ -17,6 +17,11 @@ for file in docker-compose.yml Dockerfile.api Dockerfile.runner .ci/run README.m
   stray=$(grep -noE '(code-sandbox-(api|runner):|image.version=")[0-9.]+' "$file" | grep -v "$version\$") || continue
   fail "$file names another version than Cargo.toml's $version:" "$stray"
 done
+say "no snapshot without its test"
+git ls-files '*.snap' | while read -r snapshot; do
+  test=$(basename "$snapshot" .snap | sed -E 's/.*__//; s/-[0-9]+$//')
+  grep -rqE "fn $test\(" --include '*.rs' crates tests || fail "$snapshot belongs to no test: delete it"
+done
 say "the runner's Python compiles"
 find runner-image -name '*.py' -print0 | xargs -0 python3 -c '
 import sys

@@ -10,6 +10,7 @@ from time import monotonic
 import exit_threads
 import namespace
 import source
+import spawn
 import standard_streams
 from collect import Collector
 from encode import json_text
@@ -71,6 +72,7 @@ class Script:
         self.outcome = None
         self.main = namespace.install_main(execution)
         self.aliases = source.import_aliases(execution.source, self.main.__dict__)
+        spawn.install(execution.source, os.getcwd())
         # From here on `import` is the user's alone.
         self.runner_modules = namespace.hide_runner_modules()
 

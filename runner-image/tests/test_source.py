@@ -50,6 +50,16 @@ class Script(RunnerTest):
         answer = self.run_code("import builtins\nvars(builtins).clear()\n1/0")
         self.assertEqual(answer.error, "ZeroDivisionError: division by zero")
 
+    def test_every_start_method_of_multiprocessing_works(self):
+        for method in ("fork", "spawn", "forkserver"):
+            squares = self.result_of("import multiprocessing\n"
+                                     "def square(v): return v * v\n"
+                                     "if __name__ == '__main__':\n"
+                                     f"  with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
+                                     "    squares = pool.map(square, [1, 2, 3])\n"
+                                     "  del pool")
+            self.assertEqual(squares, {"squares": [1, 4, 9]}, method)
+
     def test_stdin(self):
         self.assertEqual(self.result_of("a = input(); import sys; b = sys.stdin.read()", stdin="one\ntwo\n"),
                          {"a": "one", "b": "two\n"})
