@@ -36,6 +36,8 @@ class Collector:
         self.armed = self.interrupted = False
         self.inputs = _scan_json(input_json.strip(), 0)[0]
         self.inputs["input_data"] = dict(self.inputs)
+        # Ids alone: a reference of ours would keep finalizers from running.
+        self.variables = {name: id(value) for name, value in names if name in self.inputs}
 
     def run(self):
         signal(SIGALRM, self.on_alarm)
@@ -84,8 +86,18 @@ class Collector:
             return key + b":" + json_text(value, room)
         # An unchanged input is no result even where it would not fit, so it may be as long as it was.
         before = json_text(original)
-        now = json_text(value, max(room, len(before)))
-        return None if now == before else key + b":" + now
+        now = json_text(self.apart_from_variables(value), max(room, len(before)))
+        if now == before:
+            return None
+        return key + b":" + (json_text(value, room) if self.current == "input_data" else now)
+
+    def apart_from_variables(self, value):
+        """`input_data` as if the inputs that it shares with variables were as they came: those tell of themselves."""
+        if self.current != "input_data":
+            return value
+        original = self.inputs["input_data"]
+        return {key: original[key] if key in original and self.variables.get(key) == id(item) else item
+                for key, item in value.items()}
 
     def on_alarm(self, number, frame):
         if not self.armed:

@@ -85,7 +85,12 @@ class Script(RunnerTest):
         given = {"x": 1, "items": [1], "flag": 1, "same": {"a": [1]}, "class": 2, "not an id": 3, "_private": 4}
         self.assertEqual(self.result_of("y = x + 1; flag = True; z = input_data['class'] + _private", input=given),
                          {"y": 2, "flag": True, "z": 6})
-        self.assertEqual(self.result_of("items.append(2); del input_data", input=given), {"items": [1, 2]})
+        self.assertEqual(self.result_of("items.append(2)", input=given), {"items": [1, 2]})
+        self.assertEqual(self.result_of("items.append(2); del items", input=given),
+                         {"input_data": {**given, "items": [1, 2]}})
+        self.assertEqual(self.result_of("input_data['new'] = items", input=given),
+                         {"input_data": {**given, "new": given["items"]}})
+        self.assertEqual(self.result_of("items = [5]", input=given), {"items": [5]})
 
     def test_odd_sources(self):
         for code in ("", "\ufeffx = 1", "x = 1\r\ny = 2\r\n", "# -*- coding: nonsense -*-\nx = 'é'", "#" + "z" * 5_000_000):
