@@ -7,6 +7,10 @@ use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// The exit status of a start that must fail, and what it prints.
 #[expect(clippy::unwrap_used, reason = "part of a test")]
@@ -148,6 +152,22 @@ async fn two_control_planes_on_one_engine_do_not_touch_each_others_containers() 
     let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(answer["result"], json!({ "a": 1 }));
     first.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_or_never_ends_its_headers_is_closed() {
+    let product = Product::start(&[]).await;
+    let address = product.url("").replace("http://", "");
+    let closes = async |said: &str| {
+        let mut connection = TcpStream::connect(&address).await.unwrap();
+        connection.write_all(said.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::time::timeout(Duration::from_secs(30), connection.read_to_end(&mut answer)).await.is_ok()
+    };
+    let all =
+        tokio::join!(closes(""), closes("P"), closes("PRI * HTTP/2"), closes("GET / HTTP/1.1\r\nA: b\r\n"));
+    assert_eq!(all, (true, true, true, true));
+    product.stop().await;
 }
 
 #[tokio::test]

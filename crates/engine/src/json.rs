@@ -1,7 +1,7 @@
 //! Checks JSON while it passes by, a chunk at a time: memory for the nesting, none for what it says.
 //!
-//! No library at hand does this: serde_json, and every pull parser tried, collects each string or name whole, and a value
-//! may be one string of `--max-value-size`. The tests compare it with serde_json.
+//! serde_json's reader collects each string or name whole when it checks it, and one string may be a value of
+//! `--max-value-size`. The tests compare this with serde_json.
 
 /// Which JSON passes.
 #[derive(Clone, Copy, Debug)]

@@ -47,6 +47,7 @@ enum Script {
     Gone(Vec<&'static [u8]>),
     StillRuns(Vec<&'static [u8]>),
     SaysForEver(&'static [u8]),
+    HangsAndIsGone(Vec<&'static [u8]>),
 }
 
 fn healthy() -> Script {
@@ -89,6 +90,10 @@ impl Driver for Scripted {
             Script::StillRuns(said) => {
                 self.containers.lock().unwrap().insert(spec.name.clone(), None);
                 frames(said).boxed()
+            }
+            Script::HangsAndIsGone(said) => {
+                self.containers.lock().unwrap().remove(&spec.name);
+                frames(said).chain(stream::pending()).boxed()
             }
             Script::Gone(said) => {
                 self.containers.lock().unwrap().remove(&spec.name);
@@ -256,6 +261,15 @@ async fn an_engine_that_cannot_prove_itself_leaves_nothing() {
     );
     engine.drain(Duration::ZERO, &CancellationToken::new()).await;
     assert!(driver.containers.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipe_that_hangs_with_its_engine_is_not_the_codes_timeout() {
+    with_script(vec![Script::HangsAndIsGone(vec![READY, STDOUT])], async |engine, _, _| {
+        let error = engine.execute(request(engine, "")).await.unwrap_err();
+        assert_eq!(error.to_string(), "the container was lost during the run: the container is gone");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
