@@ -11,10 +11,10 @@ use crate::{
     Engine,
     admission::{AdmissionError, Admitted},
     conversation::{Collected, End, Limits},
-    driver::ContainerName,
+    driver::{ContainerName, Ended},
     events::{Event, Observer},
     json::{Rules, StreamCheck},
-    outcome::{Asked, Outcome},
+    outcome::{Asked, CANCELLED, Outcome},
     pool::LaunchError,
     request::ExecutionRequest,
 };
@@ -85,6 +85,11 @@ impl Engine {
         self.judge(collected, asked, container.name()).await
     }
 
+    /// A container that cannot be asked is lost.
+    async fn inspect(&self, container: &ContainerName) -> Result<Ended, ExecuteError> {
+        self.shared.driver.inspect(container).await.map_err(|error| ExecuteError::Lost(error.to_string()))
+    }
+
     /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says.
     async fn judge(
         &self,
@@ -102,23 +107,20 @@ impl Engine {
             },
             End::Overdue => {
                 // The runner should have said so. If the engine does not even answer, neither is to blame.
-                let ended = self.shared.driver.inspect(container).await;
-                ended.map_err(|error| ExecuteError::Lost(error.to_string()))?;
-                unreported(Status::Timeout, format!("time limit of {} exceeded", asked.timeout), output)
+                self.inspect(container).await?;
+                unreported(Status::Timeout, asked.time_exceeded(), output)
             }
-            End::Cancelled => unreported(Status::Cancelled, "cancelled".to_owned(), output),
+            End::Cancelled => unreported(Status::Cancelled, CANCELLED.to_owned(), output),
             End::Garbled(garbled) => unreported(Status::Crashed, invalid(&garbled), output),
             End::NotSent => Err(ExecuteError::NotSent),
             End::Silent => {
-                let ended = self.shared.driver.inspect(container).await;
-                let ended = ended.map_err(|error| ExecuteError::Lost(error.to_string()))?;
+                let ended = self.inspect(container).await?;
                 let Some(code) = ended.exit_code else {
                     return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
                 };
                 if ended.oom_killed && code == KILLED {
                     // The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
-                    let error = format!("memory limit of {} exceeded", asked.memory);
-                    return unreported(Status::MemoryLimit, error, output);
+                    return unreported(Status::MemoryLimit, asked.memory_exceeded(), output);
                 }
                 let error = format!("the runner ended without a report (exit status {code})");
                 unreported(Status::Crashed, error, output)

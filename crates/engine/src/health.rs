@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -69,17 +69,20 @@ impl Health {
 
     /// An execution was carried out.
     pub(crate) fn confirm(&self) {
-        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.proof() = Some(Instant::now());
     }
 
     /// One was not: what went before proves nothing any more.
     pub(crate) fn doubt(&self) {
-        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.proof() = None;
     }
 
     fn proven(&self) -> bool {
-        let proof = *self.proof.lock().unwrap_or_else(PoisonError::into_inner);
-        proof.is_some_and(|at| at.elapsed() < PROOF_LASTS)
+        self.proof().is_some_and(|at| at.elapsed() < PROOF_LASTS)
+    }
+
+    fn proof(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.proof.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn occupied(&self) -> bool {

@@ -46,6 +46,20 @@ pub(crate) struct Asked {
     pub(crate) limits: Limits,
 }
 
+/// The errors that a runner's report and its absence have in common.
+impl Asked {
+    pub(crate) fn time_exceeded(&self) -> String {
+        format!("time limit of {} exceeded", self.timeout)
+    }
+
+    pub(crate) fn memory_exceeded(&self) -> String {
+        format!("memory limit of {} exceeded", self.memory)
+    }
+}
+
+/// The error of a run that was cancelled.
+pub(crate) const CANCELLED: &str = "cancelled";
+
 impl Outcome {
     /// The outcome the runner reported.
     pub(crate) fn reported(
@@ -57,11 +71,11 @@ impl Outcome {
         let error = match finished.status {
             Status::Ok => None,
             Status::Error => finished.error,
-            Status::Timeout => Some(format!("time limit of {} exceeded", asked.timeout)),
-            Status::MemoryLimit => Some(format!("memory limit of {} exceeded", asked.memory)),
+            Status::Timeout => Some(asked.time_exceeded()),
+            Status::MemoryLimit => Some(asked.memory_exceeded()),
             Status::OutputLimit => Some(output_limit(finished.truncated, asked.limits)),
             Status::Crashed => Some(crash(finished.exit_code, finished.signal.as_deref())),
-            Status::Cancelled => Some("cancelled".to_owned()),
+            Status::Cancelled => Some(CANCELLED.to_owned()),
         };
         Self {
             status: finished.status,
