@@ -33,6 +33,11 @@ class ControlChannel:
         os.dup2(2, 1)
         return cls(incoming, outgoing)
 
+    def close(self):
+        """This process is no longer part of the conversation."""
+        os.close(self.incoming)
+        os.close(self.outgoing)
+
     # ---- in
 
     def receive(self):
@@ -56,8 +61,12 @@ class ControlChannel:
 
     def send(self, kind, payload=b""):
         """Queue one frame and write what the pipe takes now."""
-        self.waiting += encode_frame(kind, payload)
+        self.queue(kind, payload)
         self.write_some()
+
+    def queue(self, kind, payload=b""):
+        """One frame to go with what is sent next."""
+        self.waiting += encode_frame(kind, payload)
 
     def write_some(self):
         try:
@@ -81,6 +90,11 @@ class ControlChannel:
                 if descriptor == self.incoming:
                     self.discard_incoming()
             self.write_some()
+
+    def wait_for_end(self):
+        """Until the control plane hangs up, which is ControlPlaneGone."""
+        while True:
+            self.discard_incoming()
 
     def discard_incoming(self):
         """A late Cancel is no longer of use once the answer is on its way; end of file still is."""

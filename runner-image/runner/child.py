@@ -1,34 +1,50 @@
-"""The forked child: make this process an ordinary script's, run the code, report, leave. Never returns to the parent's code."""
+"""The forked child: take the request, make this process an ordinary script's, run the code, report, leave. Never returns to
+the parent's code."""
 
 import atexit
 import gc
 import os
 import sys
+from _signal import pause
 from os import _exit, getpid
 from time import monotonic
 
 import exit_threads
 import namespace
+import pristine
 import source
 import spawn
 import standard_streams
+from channel import ControlPlaneGone
 from collect import Collector
+from conversation import link_font_cache, receive_execution
 from encode import json_text
 from error_line import error_line
+from frames import ProtocolError
 from kernel import become_ordinary
 from regain import reset_signals_of_runner
-from report import ENDED
+from report import DONE, ENDED, LEFT
+from start import say_start
+from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
 
-COLLECTING_TIME = 5.0
 INTERNAL_FAILURE = 71
 
 
-def run_child(execution, report, workspace, streams, parent, answer_by):
-    """`streams`: the descriptors that become 0, 1 and 2. `answer_by`: monotonic time after which nobody waits for the result."""
+def run_child(run, workspace):
+    """`run`: the parent's Supervision as it was at the fork."""
     try:
-        become_script(execution, workspace, streams, parent)
-        report.write_as_child()
-        Script(execution, report, answer_by).run()
+        become_script(run, workspace)
+        execution = receive_execution(run.channel, lambda: settle(run))
+        if execution is not None:
+            script = Script(execution, run.report)
+            start(run, execution)
+            script.run()
+        _exit(0)
+    except ControlPlaneGone:
+        _exit(0)
+    except ProtocolError as error:
+        os.write(2, f"runner: {error}\n".encode())
+        _exit(PROTOCOL_BROKEN)
     except BaseException as failure:
         # A defect of ours, an unfit container, or code that reached into our frames. Without a report it is a crash.
         os.write(2, f"sandbox: {error_line(failure)}\n".encode())
@@ -36,47 +52,67 @@ def run_child(execution, report, workspace, streams, parent, answer_by):
         _exit(INTERNAL_FAILURE)
 
 
-def become_script(execution, workspace, streams, parent):
-    """Own session, default signals, descriptors 0, 1, 2 and no other, the workspace as current directory."""
+def become_script(run, workspace):
+    """All that can be done before the request is there: own session, default signals, no descriptor but those needed, the
+    workspace as current directory, no way to import the runner's modules."""
     os.setsid()
     reset_signals_of_runner()
-    for target, descriptor in enumerate(streams):
-        os.dup2(descriptor, target)
-    # The way to the control plane ends here for this process; only then may others look into it.
-    close_inherited()
-    become_ordinary(parent)
+    # Nothing untrusted exists yet that could look into this process while it still holds the conversation.
+    become_ordinary(run.parent)
     os.chdir(workspace)
+    link_font_cache()
     standard_streams.install()
-    sys.argv = ["main.py", *execution.args]
+    sys.argv = ["main.py"]
+    sys.path.remove(os.path.dirname(__file__))
     sys.path.insert(0, os.getcwd())
+    run.report.write_as_child()
+    run.runner_modules = namespace.hide_runner_modules()
 
 
-def close_inherited():
+def settle(run):
+    """While nobody waits: what was opened by imports is closed, and what they left in memory is not looked at again."""
+    close_all_but({0, 1, 2, run.channel.incoming, run.channel.outgoing, *run.child_ends()})
+    pristine.remember()
+    gc.freeze()
+
+
+def close_all_but(kept):
     """By listing them: a range needs a limit, which a container may set lower than a descriptor already is."""
     for descriptor in map(int, os.listdir("/proc/self/fd")):
-        if descriptor > 2:
+        if descriptor not in kept:
             try:
                 os.close(descriptor)
             except OSError:
                 pass  # the one that listed them
 
 
+def start(run, execution):
+    """Tell the parent, and give up the conversation: from here on this process is user code's."""
+    run.channel.close()
+    say_start(run.start_writer, execution, bytes(run.channel.decoder.buffer))
+    ends = run.child_ends()
+    for target, descriptor in enumerate(ends[:3]):
+        os.dup2(descriptor, target)
+    for descriptor in ends:
+        os.close(descriptor)
+
+
 class Script:
     """The execution as seen from the inside."""
 
-    def __init__(self, execution, report, answer_by):
+    def __init__(self, execution, report):
         self.execution = execution
         self.report = report
-        self.answer_by = answer_by
         self.pid = os.getpid()
         self.outcome = None
+        sys.argv += execution.args
         self.main = namespace.install_main(execution)
-        self.aliases = source.import_aliases(execution.source, self.main.__dict__)
         spawn.install(execution.source, os.getcwd())
-        # From here on `import` is the user's alone.
-        self.runner_modules = namespace.hide_runner_modules()
 
     def run(self):
+        # After the start: importing pandas for a bare `pd` is on the code's own time.
+        latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
+        self.aliases = source.import_aliases(self.execution.source, self.main.__dict__)
         started = monotonic()
         self.outcome = source.run(self.execution.source, self.main.__dict__)
         exit_threads.wait()
@@ -90,15 +126,14 @@ class Script:
             "error": self.outcome.error,
             "execution_time": elapsed,
         }))
-        self.report.notify()
         if self.outcome.status == "ok":
-            answer_by = min(monotonic() + COLLECTING_TIME, self.answer_by)
+            answer_by = min(monotonic() + COLLECTING_LIMIT, latest)
             Collector(self.report, namespace.results(self.main.__dict__, self.aliases), self.execution.input_json,
                       answer_by, then=self.finish).run()
         self.finish()
 
     def finish(self):
-        self.report.notify(done=True)
+        self.report.mark(DONE)
         self.leave()
 
     def leave(self):
@@ -115,4 +150,9 @@ class Script:
         except BaseException:
             pass
         standard_streams.flush()
+        if self.report.writer == getpid():
+            self.report.mark(LEFT)
+            self.report.notify()
+            while True:  # the parent stops this process, and kills it when its dying delays nobody
+                pause()
         _exit(self.outcome.exit_code)

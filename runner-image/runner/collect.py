@@ -1,6 +1,5 @@
 """From the names the code left to records in the report: each on its own, in bounded time, none taking others with it."""
 
-import json
 from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
 from sys import setrecursionlimit
 from time import monotonic
@@ -9,14 +8,12 @@ import encode_builtins  # noqa: F401  fills the encoder's tables
 import encode_libraries  # noqa: F401
 from encode import NotEncodable, TooLarge, json_text
 from error_line import clip_utf8, error_line
+from plain_json import loads
 from report import MAX_OMITTED, MAX_TEXT, MEMBER, OMITTED
 
 MARGIN = 0.2  # seconds kept for the way back
 # After the first alarm a value has this long to let go before the rest is done without it.
 SECOND_ALARM = 0.25
-
-# Bound before user code can replace json.loads.
-_scan_json = json.JSONDecoder().scan_once
 
 
 class OutOfTime(BaseException):
@@ -34,7 +31,7 @@ class Collector:
         self.room = self.limit - 2
         self.omitted = 0
         self.armed = self.interrupted = False
-        self.inputs = _scan_json(input_json.strip(), 0)[0]
+        self.inputs = loads(input_json)
         self.inputs["input_data"] = dict(self.inputs)
         # Ids alone: a reference of ours would keep finalizers from running.
         self.variables = {name: id(value) for name, value in names if name in self.inputs}

@@ -1,19 +1,18 @@
-"""Everything before user code: the handshake, preloads, and receiving what to execute."""
+"""Everything before user code, in the child: the handshake, preloads, and receiving what to execute."""
 
 import gc
-import importlib
-import json
 import os
 import sys
 
 import frames
+import plain_json
 from archive import LIMIT as ARCHIVE_LIMIT
 from archive import read_archive
 from error_line import error_line
 from exercise import exercise
 from frames import ProtocolError
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Execution:
@@ -22,7 +21,6 @@ class Execution:
     def __init__(self, limits, files):
         self.timeout = _positive(limits, "timeout_ms") / 1000  # seconds of wall clock
         self.output_limit = _positive(limits, "output_limit")  # bytes of stdout, and of stderr
-        self.result_limit = _positive(limits, "result_limit")  # bytes of the Result payload
         self.source = _utf8(files, "main.py", required=True)
         # Kept as text: the code may change the parsed value, and the result is compared against what came.
         self.input_json = _utf8(files, "input.json") or "{}"
@@ -30,24 +28,19 @@ class Execution:
         self.args = _json(_utf8(files, "args.json") or "[]", list, "args.json")
         if not all(type(argument) is str for argument in self.args):
             raise ProtocolError("args.json is not an array of strings")
-        self.stdin = files.get("stdin", b"")
+        self.stdin = files.get("stdin", b"")  # what it reads from its standard input
 
 
-def prepare(channel):
-    """Say Ready, then use the time nobody waits for."""
-    link_font_cache()
+def receive_execution(channel, settle):
+    """Say Ready, serve preloads, and return the Execution to run; None if it was cancelled before it was whole (that is
+    answered here). `settle` is called whenever there may be time, before the next message is waited for."""
     version = ".".join(map(str, sys.version_info[:3]))
     send_json(channel, frames.READY, {"protocol": PROTOCOL, "python": version})
-    # What the child needs after user code may have broken `import`: 5 ms that delay neither Ready nor, in a warm container,
-    # an answer.
-    import child  # noqa: F401
-
-
-def receive_execution(channel):
-    """The Execution to run, or None if it was cancelled before it was whole (that is answered here)."""
+    settle()
     kind, payload = channel.receive()
     while kind == frames.PRELOAD:
         preload(channel, payload)
+        settle()
         kind, payload = channel.receive()
     if kind != frames.EXECUTE:
         raise ProtocolError(f"frame kind {kind:#04x} where Execute belongs")
@@ -67,7 +60,7 @@ def receive_execution(channel):
 
 
 def preload(channel, payload):
-    """Import one module here, so that every child forked from this process already has it."""
+    """Import one module and use it once."""
     module = _json(payload, dict, "Preload").get("module")
     if type(module) is not str or not module:
         raise ProtocolError("Preload names no module")
@@ -75,8 +68,10 @@ def preload(channel, payload):
     # The collector would walk the half-built module graph again and again and find nothing to free.
     gc.disable()
     try:
-        importlib.import_module(module)
+        __import__(module)
         exercise(module)
+        # For the code's own failures: cheap beside any library, dear in a container that has none.
+        import traceback  # noqa: F401
     except BaseException as failure:
         # A module that fails, or calls sys.exit, is a fact to report: the container is merely less warm.
         error = error_line(failure)
@@ -94,7 +89,7 @@ def answer_cancelled(channel):
 
 
 def send_json(channel, kind, message):
-    channel.send(kind, json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    channel.send(kind, plain_json.dumps(message))
 
 
 def link_font_cache():
@@ -133,7 +128,7 @@ def _utf8(files, name, required=False):
 
 def _json(text, kind, what):
     try:
-        value = json.loads(text)
+        value = plain_json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"{what} is not JSON: {error}") from None
     if type(value) is not kind:

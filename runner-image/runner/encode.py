@@ -12,16 +12,13 @@ that collide as strings the last wins. Sets are sorted if they can be. Lone surr
 """
 
 from _json import encode_basestring as quote
-from json.encoder import c_make_encoder
 from math import isfinite
 
+from plain_json import encode_flat as _encode_flat
 from type_names import bases, type_name
 
 MAX_DEPTH = 100
 SLICE = 2048  # items given to the C encoder at once
-
-# The C encoder for lists and dicts of exact plain types. Made here: what `json` looks like later does not matter to it.
-_encode_flat = c_make_encoder(None, None, quote, None, ":", ",", False, False, False)
 
 _int_text, _float_text = int.__repr__, float.__repr__
 PLAIN = frozenset((str, int, float, bool, type(None)))

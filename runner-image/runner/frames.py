@@ -4,10 +4,10 @@ Kinds and caps are those of crates/protocol/PROTOCOL.md. A length is checked aga
 payload is waited for, so a hostile length never becomes an allocation.
 """
 
-from struct import Struct
+from _struct import Struct
 
 PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = 0x01, 0x02, 0x03, 0x04, 0x05
-READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86
+READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -19,7 +19,7 @@ CONTROL_PLANE_CAPS = {
     CANCEL: 0,
 }
 
-# The cap of Result is the result_limit of the Execute that asked for it; supervisor.py keeps to it.
+# The cap of Result is the one the runner was started with; report.py keeps to it.
 RUNNER_CAPS = {
     READY: 4 * KIB,
     PRELOADED: 4 * KIB,
@@ -27,6 +27,7 @@ RUNNER_CAPS = {
     STDERR: 64 * KIB,
     RESULT: 0xFFFFFFFF,
     FINISHED: MIB,
+    STARTED: 0,
 }
 
 HEADER = Struct(">BI")

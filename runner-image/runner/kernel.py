@@ -1,23 +1,25 @@
-"""What the runner asks of the kernel: process attributes, and the counters of the memory cgroup."""
+"""What the runner asks of the kernel: process attributes, and the counters of the container's cgroups."""
 
-import ctypes
 import os
-import resource
-import signal
+from _ctypes import call_cdeclfunction, dlopen, dlsym
+from _signal import SIG_DFL, SIGINT, SIGKILL, signal
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 OOM_SCORE = "/proc/self/oom_score_adj"
-MEMORY_STATISTICS = ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat")
-OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
-MEMORY_PEAKS = ("/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes")
+# Version 1 of the cgroups, then version 2.
+MEMORY_STATISTICS = ("/sys/fs/cgroup/memory/memory.stat", "/sys/fs/cgroup/memory.stat")
+OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
+MEMORY_PEAKS = ("/sys/fs/cgroup/memory/memory.max_usage_in_bytes", "/sys/fs/cgroup/memory.peak")
+CPU_USAGES = ("/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat")
 
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
+# Without the ctypes package around it, which costs more to import than all of the runner.
+_prctl = dlsym(dlopen(None, 0), "prctl")
 
 
 def prctl(option, value):
-    if _prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)):
-        raise OSError(ctypes.get_errno(), f"prctl({option}, {value})")
+    if call_cdeclfunction(_prctl, (option, value, 0, 0, 0)):
+        raise OSError(f"prctl({option}, {value}) failed")
 
 
 def become_init():
@@ -27,17 +29,18 @@ def become_init():
     Subreaper: outside a container (tests) orphans must come to us as they come to PID 1.
     SIGINT at its default: the kernel drops it for PID 1, while CPython's handler would let the child interrupt us.
     """
+    # The child raises itself to 1000 but may lower itself again, down to 0: nothing it does may make us the better victim.
+    # Before the next line: what is not dumpable belongs to root, and this file with it.
+    _set_oom_score("0")
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # The child raises itself to 1000 but may lower itself again, down to 0: nothing it does may make us the better victim.
-    _set_oom_score("0")
+    signal(SIGINT, SIG_DFL)
 
 
 def become_ordinary(parent):
-    """In the child, after its inherited descriptors are closed: an ordinary, killable process that dies with `parent`."""
+    """In the child: an ordinary, killable process that dies with `parent`."""
     prctl(PR_SET_DUMPABLE, 1)
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_PDEATHSIG, int(SIGKILL))
     if os.getppid() != parent:
         os._exit(1)
     _set_oom_score("1000")
@@ -52,18 +55,91 @@ def _set_oom_score(value):
         pass
 
 
-def oom_kills():
-    """How many processes of this container the kernel has killed for memory, or None if it does not say."""
-    for path in OOM_COUNTERS:
+class Counters:
+    """The counters of the container's cgroups. Their files are opened once: some are read while an answer waits."""
+
+    def __init__(self):
+        # Outside a container they are the whole machine's, or somebody else's.
+        inside = os.getpid() == 1
+        self._oom = _open(OOM_COUNTERS)
+        self._statistics = _open(MEMORY_STATISTICS if inside else ())
+        self._peak = _open(MEMORY_PEAKS if inside else ())
+        self._cpu = _open(CPU_USAGES if inside else ())
+
+    def oom_kills(self):
+        """How many processes of this container the kernel has killed for memory, or None if it does not say."""
+        return _number(_fields(self._oom).get("oom_kill"))
+
+    def cpu_time(self, child):
+        """Seconds of processor time used so far by the whole container; outside one, by the child and what was reaped."""
+        text = _read(self._cpu)
+        if text and text.strip().isdigit():
+            return int(text) / 1e9
+        used = _number(_fields(self._cpu).get("usage_usec"))
+        if used is not None:
+            return used / 1e6
+        reaped = os.times()
+        return reaped.children_user + reaped.children_system + _ticks_of(child) / os.sysconf("SC_CLK_TCK")
+
+    def peak_memory(self, child):
+        """Bytes. The container's peak; outside one, the child's while it is there."""
+        peak = _number((_read(self._peak) or "").strip())
+        return _peak_of(child) if peak is None else peak
+
+    def cache_and_refaults(self):
+        """(bytes of cached files, pages read again so far), or None if the kernel does not say."""
+        fields = _fields(self._statistics)
         try:
-            with open(path) as counters:
-                for line in counters:
-                    name, _, value = line.partition(" ")
-                    if name == "oom_kill":
-                        return int(value)
-        except (OSError, ValueError):
+            # "cache" is version 1's name, "file" version 2's; both count shared memory in.
+            cache = int(fields["cache"] if "cache" in fields else fields["file"]) - int(fields["shmem"])
+            return cache, int(fields["workingset_refault_file"])
+        except (KeyError, ValueError):
+            return None
+
+
+def _open(paths):
+    for path in paths:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
             continue
     return None
+
+
+def _read(descriptor):
+    try:
+        return os.pread(descriptor, 16_384, 0).decode() if descriptor is not None else None
+    except (OSError, ValueError):
+        return None
+
+
+def _fields(descriptor):
+    """A file of lines of a name and a value as a dict."""
+    return dict(line.split(" ", 1) for line in (_read(descriptor) or "").splitlines() if " " in line)
+
+
+def _ticks_of(pid):
+    """Clock ticks that a process and the children it has reaped have used; 0 once it is reaped itself."""
+    try:
+        with open(f"/proc/{pid}/stat") as statistics:
+            return sum(map(int, statistics.read().rpartition(")")[2].split()[11:15]))
+    except OSError:
+        return 0
+
+
+def _peak_of(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return 0
+
+
+def _number(text):
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        return None
 
 
 class MemoryPressure:
@@ -79,15 +155,14 @@ class MemoryPressure:
     CACHE = 4 << 20  # bytes of files in memory
     PATIENCE = 4  # looks in a row
 
-    def __init__(self):
-        # Outside a container the statistics are the whole machine's.
-        self.statistics = MEMORY_STATISTICS if os.getpid() == 1 else ()
+    def __init__(self, counters):
+        self.counters = counters
         self.refaults = None
         self.looks = 0
 
     def is_hopeless(self):
         """Call it every INTERVAL."""
-        found = self._read()
+        found = self.counters.cache_and_refaults()
         if found is None:
             return False
         cache, refaults = found
@@ -95,34 +170,3 @@ class MemoryPressure:
         self.refaults = refaults
         self.looks = self.looks + 1 if squeezed else 0
         return self.looks >= self.PATIENCE
-
-    def _read(self):
-        """(bytes of cached files, pages read again so far), or None if the kernel does not say."""
-        for path in self.statistics:
-            try:
-                with open(path) as statistics:
-                    values = dict(line.split() for line in statistics)
-                # "cache" is version 1's name, "file" version 2's; both count shared memory in.
-                cache = int(values["cache"] if "cache" in values else values["file"]) - int(values["shmem"])
-                return cache, int(values["workingset_refault_file"])
-            except (OSError, ValueError, KeyError):
-                continue
-        return None
-
-
-def peak_memory():
-    """Bytes. The container's peak; outside a container, where the cgroup is not ours, the largest reaped process."""
-    if os.getpid() == 1:
-        for path in MEMORY_PEAKS:
-            try:
-                with open(path) as peak:
-                    return int(peak.read())
-            except (OSError, ValueError):
-                continue
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-
-
-def cpu_time_of_reaped():
-    """Seconds of user and system time of every process reaped so far, and of those they reaped."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

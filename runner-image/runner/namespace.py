@@ -9,8 +9,7 @@ from types import ModuleType
 from program_types import is_program
 from source import FILENAME, SourceLoader
 
-# All but __main__.py: that name is the user's by the time it matters.
-_RUNNER_MODULES = {name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__))} - {"__main__"}
+_RUNNER = os.path.dirname(__file__) + "/"
 
 
 def install_main(execution):
@@ -35,7 +34,9 @@ def hide_runner_modules():
 
     Returns them: they must outlive this process's last line.
     """
-    return [sys.modules.pop(name) for name in _RUNNER_MODULES if name in sys.modules]
+    ours = [name for name, module in sys.modules.items()
+            if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(_RUNNER)]
+    return [sys.modules.pop(name) for name in ours]
 
 
 def results(names, aliases):

@@ -2,8 +2,8 @@
 
 import os
 import select
-import signal
 import time
+from _signal import SIGCHLD, SIGKILL, SIGSTOP, SIGUSR1, set_wakeup_fd, signal
 
 
 class Processes:
@@ -18,9 +18,9 @@ class Processes:
         self.wakeup, writer = os.pipe()
         os.set_blocking(self.wakeup, False)
         os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGUSR1):
-            signal.signal(number, lambda number, frame: None)
+        set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (SIGCHLD, SIGUSR1):
+            signal(number, lambda number, frame: None)
 
     def drain_wakeup(self):
         try:
@@ -41,6 +41,22 @@ class Processes:
             if pid == self.main:
                 self.status = status
 
+    def wait_for_main(self):
+        """Its wait status, as soon as it has ended."""
+        _, self.status = os.waitpid(self.main, 0)
+        return self.status
+
+    def stop_all(self):
+        """SIGSTOP every process but ourselves. At once, where a large process takes many milliseconds to die."""
+        self._signal_all(SIGSTOP)
+
+    def _signal_all(self, number):
+        for pid in _victims():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
     def kill_all(self, patience=1.0):
         """SIGKILL every process but ourselves and reap them.
 
@@ -49,11 +65,7 @@ class Processes:
         """
         give_up = time.monotonic() + patience
         while time.monotonic() < give_up:
-            for pid in _victims():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            self._signal_all(SIGKILL)
             if not self.reap():
                 return
             # The timeout is for a process that was being born during the kill: it is found in the next round.

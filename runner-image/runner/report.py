@@ -4,7 +4,7 @@ The memory is anonymous and mapped before the fork, so there is no descriptor th
 by trying numbers. It is still user code's memory: the parent believes nothing in it that it has not checked, and takes
 limits, signals and exit codes from the kernel instead.
 
-    [u64 committed bytes][u64 done flag] then records [u32 kind][u32 length][payload]
+    [u64 committed bytes][u64 progress] then records [u32 kind][u32 length][payload]
 
     ENDED    JSON {"status", "exit_code", "error", "execution_time"}: user code is over; the first record
     MEMBER   `"name":value`, UTF-8 JSON: one member of the result
@@ -13,13 +13,15 @@ limits, signals and exit codes from the kernel instead.
 A record counts once the committed length covers it, so a child killed in the middle of one loses that one alone.
 """
 
-import json
 import mmap
 import os
-import signal
-from struct import Struct
+from _signal import SIGUSR1
+from _struct import Struct
+
+from plain_json import loads
 
 ENDED, MEMBER, OMITTED = 1, 2, 3
+DONE, LEFT = 1, 2
 
 _LENGTHS = Struct("<QQ")
 _RECORD = Struct("<II")
@@ -44,9 +46,9 @@ class Report:
     def write_as_child(self):
         """Called once in the forked child: only this process writes, not what user code forks from it."""
         self.writer = os.getpid()
-        self.end = _LENGTHS.size
+        self.end, self.progress = _LENGTHS.size, 0
         # Bound now: user code may replace what these names stand for.
-        self._getpid, self._exit, self._kill, self._notice = os.getpid, os._exit, os.kill, int(signal.SIGUSR1)
+        self._getpid, self._exit, self._kill, self._notice = os.getpid, os._exit, os.kill, int(SIGUSR1)
 
     def append(self, kind, payload):
         """Add one record; False if there is no room."""
@@ -58,13 +60,16 @@ class Report:
         _RECORD.pack_into(self.memory, self.end, kind, len(payload))
         self.memory[start:after] = payload
         self.end = after
-        _LENGTHS.pack_into(self.memory, 0, after, 0)
+        _LENGTHS.pack_into(self.memory, 0, after, self.progress)
         return True
 
-    def notify(self, done=False):
-        """Wake the parent: user code has ended, or everything is written. The signal says nothing by itself."""
-        if done:
-            _LENGTHS.pack_into(self.memory, 0, self.end, 1)
+    def mark(self, progress):
+        """DONE: every name is written. LEFT: exit handlers and finalizers have run, nothing but the exit is left."""
+        self.progress = progress
+        _LENGTHS.pack_into(self.memory, 0, self.end, progress)
+
+    def notify(self):
+        """Wake the parent, to look at the report. The signal says nothing by itself."""
         try:
             self._kill(self.parent, self._notice)
         except OSError:
@@ -72,8 +77,10 @@ class Report:
 
     # ---- the parent's side
 
-    def is_done(self):
-        return _LENGTHS.unpack_from(self.memory)[1] == 1
+    def progress_made(self):
+        """0, DONE or LEFT; what is neither is no progress."""
+        progress = _LENGTHS.unpack_from(self.memory)[1]
+        return progress if progress in (DONE, LEFT) else 0
 
     def ended(self):
         """The ENDED record as a checked dict, None while there is none (or what is there is not one)."""
@@ -127,7 +134,7 @@ class Report:
 def _checked(payload, fields):
     """The JSON object with exactly these fields, each passing its check; else None."""
     try:
-        value = json.loads(payload)
+        value = loads(payload)
         if type(value) is dict and all(check(value[name]) for name, check in fields.items()):
             return {name: value[name] for name in fields}
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,25 +1,23 @@
 """Running the source as the main script, and showing its failures as Python would: only the user's frames, all of them."""
 
 import linecache
-import re
 import sys
-import traceback
+# The compiler's own tables: the module `symtable` around them takes longer to import than to use.
+from _symtable import DEF_IMPORT, DEF_LOCAL, GLOBAL_EXPLICIT, GLOBAL_IMPLICIT, SCOPE_MASK, SCOPE_OFF, USE, symtable
+from io import StringIO
 # The code may have emptied the module by the time its failure is caught here.
 from builtins import BaseException
 from sys import setprofile, settrace
 
 from error_line import error_line
+from pristine import import_untouched
 from regain import regain
 
 FILENAME = "main.py"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
 TRACEBACK_LIMIT = 64 * 1024
 
-# A line ends where Python's parser says, not at every character that str.splitlines takes for an end.
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+").findall
-
 ALIASES = {"pd": "pandas", "np": "numpy"}
-_MENTIONS_ALIAS = re.compile(r"\b(?:pd|np)\b").search
 
 
 class Outcome:
@@ -43,7 +41,8 @@ def run(source, namespace):
     """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it."""
     source = source.removeprefix("\ufeff")
     # No modification time: such an entry is never dropped as out of date.
-    lines = _LINE(source)
+    # A line ends where Python's parser says, not at every character that str.splitlines takes for an end.
+    lines = list(StringIO(source, newline=""))
     linecache.cache[FILENAME] = (len(source), None, lines, FILENAME)
     try:
         error = _execute(source, namespace)
@@ -116,6 +115,7 @@ def _report(error):
 
 def _format(error):
     try:
+        traceback = import_untouched("traceback")
         return "".join(traceback.TracebackException(type(error), error, error.__traceback__, compact=True).format())
     except BaseException:
         # A hostile exception class, or too deep a recursion to describe.
@@ -142,7 +142,7 @@ def _print(text):
 
 def import_aliases(source, namespace):
     """Put pandas and numpy into `namespace` if the code uses `pd` or `np` and binds neither; returns the names put there."""
-    if _MENTIONS_ALIAS(source) is None:
+    if not any(_mentions(source, alias) for alias in ALIASES):
         return {}
     try:
         unbound = _names_used_but_not_bound(source)
@@ -157,19 +157,27 @@ def import_aliases(source, namespace):
     return aliases
 
 
+def _mentions(source, name):
+    at = source.find(name)
+    while at >= 0:
+        around = source[at - 1:at] + source[at + len(name):at + len(name) + 1]
+        if not any(character.isalnum() or character == "_" for character in around):
+            return True
+        at = source.find(name, at + 1)
+    return False
+
+
 def _names_used_but_not_bound(source):
     """Names that the module or a function in it takes from the module's namespace, and that nothing puts there."""
-    import symtable
-
-    module = symtable.symtable(source.removeprefix("\ufeff"), FILENAME, "exec")
+    module = symtable(source.removeprefix("\ufeff"), FILENAME, "exec")
     used, bound, scopes = set(), set(), [module]
     while scopes:
         scope = scopes.pop()
-        scopes += scope.get_children()
-        for symbol in scope.get_symbols():
-            if scope is module or symbol.is_global():
-                if symbol.is_assigned() or symbol.is_imported():
-                    bound.add(symbol.get_name())
-                elif symbol.is_referenced():
-                    used.add(symbol.get_name())
+        scopes += scope.children
+        for name, flags in scope.symbols.items():
+            if scope is module or flags >> SCOPE_OFF & SCOPE_MASK in (GLOBAL_EXPLICIT, GLOBAL_IMPLICIT):
+                if flags & (DEF_LOCAL | DEF_IMPORT):
+                    bound.add(name)
+                elif flags & USE:
+                    used.add(name)
     return used - bound

@@ -1,59 +1,61 @@
-"""The parent's side of one execution: fork, watch, limit, kill, drain, answer.
+"""The parent's side of one execution: fork, wait for the start, watch, limit, kill, drain, answer.
 
-    RUNNING ---- child reports "ended" ----> COLLECTING ---- child reports "done" ----> LEAVING
-       |  deadline: timeout                     |  deadline: 5 s, or the                |  deadline: 1 s for exit
-       |                                        |  run's deadline + 1.5 s               |  handlers and finalizers
-       +--------------------+-------------------+---------------------------------------+
-                            v
-      child exited | deadline | output limit | no memory left to work in | cancelled | control plane gone
-                            v
-      kill everything -> reap -> drain the pipes -> Result, Finished
+    WAITING --> RUNNING ---- child reports "ended" ----> COLLECTING ---- child reports "done" ----> LEAVING --> "left"
+       |           |  deadline: timeout                     |  deadline: 5 s, or the                |  deadline: 1 s for
+       |           |                                        |  run's deadline + 1.5 s               |  exit handlers
+       |           +--------------------+-------------------+---------------------------------------+
+       |                                v
+       |  child exited | deadline | output limit | no memory left to work in | cancelled | control plane gone
+       v                                v
+     child exited       kill (or stop) everything -> drain the pipes -> Result, Finished -> control plane hangs up -> exit
 
 No verdict rests on bytes user code could have written: limits, exit codes and signals are this process's own knowledge
-and come before anything the report says (verdict.py).
+and come before anything the report says (verdict.py). A child that reports that it has left is taken at its word about
+itself, which is all that its report can be about: it is stopped, and dies when the container does.
 """
 
-import gc
 import os
-import selectors
+import select
+import sys
 import time
+from fcntl import ioctl
+from sys import byteorder
 
 import frames
-import kernel
-from channel import READ_SIZE
-from conversation import send_json
+from channel import READ_SIZE, ControlPlaneGone
 from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
+from kernel import Counters, MemoryPressure
+from plain_json import dumps
 from processes import Processes
-from report import Report
+from report import DONE, LEFT, Report
+from start import await_start
 from verdict import CANCELLED, COLLECTING, LEAVING, MEMORY_LIMIT, OUTPUT_LIMIT, TIMEOUT, Verdict, judge
+from verdict import LEFT as HAS_LEFT
 
 # Seconds. The control plane gives up two seconds after the run's deadline: everything here ends before that.
 COLLECTING_LIMIT = 5.0
 LEAVING_LIMIT = 1.0
 AFTER_DEADLINE = 1.5
 
+DEFAULT_RESULT_LIMIT = 8 << 20  # bytes
+PROTOCOL_BROKEN = 70
+FIONREAD = 0x541B
+
 OOM_WARNING = b"sandbox: a child process was killed for exceeding the memory limit\n"
-
-
-def supervise(channel, execution, workspace):
-    """Run one execution to its Finished frame. ControlPlaneGone and ProtocolError leave with everything killed."""
-    run = Supervision(channel, execution)
-    run.start(workspace)
-    try:
-        run.watch()
-    finally:
-        run.processes.kill_all()
-    run.answer()
 
 
 class Stream:
     """One of the child's two output pipes, and how much of its limit is left."""
 
-    def __init__(self, kind, limit):
-        self.kind, self.room, self.truncated, self.open = kind, limit, False, True
+    def __init__(self, kind):
+        self.kind, self.room, self.truncated, self.open = kind, 0, False, True
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
+
+    def waiting_bytes(self):
+        """How much there is to read now."""
+        return int.from_bytes(ioctl(self.reader, FIONREAD, bytes(4)), byteorder)
 
     def read(self):
         """The next bytes within the limit; None if there are none now. Sets `truncated`, `open`."""
@@ -73,13 +75,14 @@ class Stream:
 class Input:
     """What the child reads from its standard input: fed as it takes it, never stored anywhere but here."""
 
-    def __init__(self, content):
+    def __init__(self):
+        self.left = memoryview(b"")
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.writer, False)
+
+    def provide(self, content):
         self.left = memoryview(content)
-        if content:
-            self.reader, self.writer = os.pipe()
-            os.set_blocking(self.writer, False)
-        else:
-            self.reader, self.writer = os.open("/dev/null", os.O_RDONLY), None
+        self.feed()
 
     @property
     def waiting(self):
@@ -87,7 +90,8 @@ class Input:
 
     def feed(self):
         try:
-            self.left = self.left[os.write(self.writer, self.left[:READ_SIZE]):]
+            while self.left:
+                self.left = self.left[os.write(self.writer, self.left[:READ_SIZE]):]
         except BlockingIOError:
             return
         except BrokenPipeError:  # nobody will read the rest
@@ -98,78 +102,127 @@ class Input:
 
 
 class Supervision:
-    def __init__(self, channel, execution):
+    def __init__(self, channel):
         self.channel = channel
-        self.execution = execution
-        self.stdin = Input(execution.stdin)
-        self.report = Report(execution.result_limit)
-        self.stdout = Stream(frames.STDOUT, execution.output_limit)
-        self.stderr = Stream(frames.STDERR, execution.output_limit)
+        self.stdin = Input()
+        self.stdout, self.stderr = Stream(frames.STDOUT), Stream(frames.STDERR)
+        self.start_reader, self.start_writer = os.pipe()
+        self.report = Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT)))
         self.processes = Processes()
-        self.selector = selectors.DefaultSelector()
-        self.pressure = kernel.MemoryPressure()
         self.cause = None  # why we ended it, if we did
         self.ended = None  # the child's checked report that user code is over
         self.leaving = False
 
-    def start(self, workspace):
-        self.oom_kills_before = kernel.oom_kills()
-        self.cpu_before = kernel.cpu_time_of_reaped()
-        # What exists by now lives as long as the child: its collector need not walk, and so copy, those pages.
-        gc.freeze()
-        self.started = self.next_look = time.monotonic()
-        self.run_deadline = self.deadline = self.started + self.execution.timeout
-        parent = os.getpid()
+    def fork(self):
+        """As os.fork(). The child is to run the code; its ends of the pipes are `child_ends`."""
+        self.parent = os.getpid()
         self.processes.main = os.fork()
-        if self.processes.main == 0:
-            from child import run_child
+        if self.processes.main:
+            for descriptor in self.child_ends():
+                os.close(descriptor)
+        return self.processes.main
 
-            streams = (self.stdin.reader, self.stdout.writer, self.stderr.writer)
-            run_child(self.execution, self.report, workspace, streams, parent, self.run_deadline + AFTER_DEADLINE)
-        os.close(self.stdin.reader)
-        os.close(self.stdout.writer)
-        os.close(self.stderr.writer)
+    def child_ends(self):
+        """The descriptors of the child alone: its 0, 1, 2, and what it says the start with."""
+        return self.stdin.reader, self.stdout.writer, self.stderr.writer, self.start_writer
+
+    def supervise(self):
+        """From the start to the Finished frame; the exit status of the runner."""
+        self.counters = Counters()
+        self.pressure = MemoryPressure(self.counters)
+        self.oom_kills_before = self.counters.oom_kills()
+        start = await_start(self.start_reader)
+        if start is None:
+            return self.end_before_start()
+        try:
+            self.begin(start)
+            self.watch()
+            if self.cause == HAS_LEFT:
+                self.processes.stop_all()
+            else:
+                self.processes.kill_all()
+            self.answer()
+            # The control plane says when: to end the processes costs the machine more than the request itself.
+            self.channel.wait_for_end()
+        except ControlPlaneGone:
+            self.processes.kill_all()
+        except frames.ProtocolError as error:
+            self.processes.kill_all()
+            print(f"runner: {error}", file=sys.stderr, flush=True)
+            return PROTOCOL_BROKEN
+        return 0
+
+    def end_before_start(self):
+        """The child has left on its own, with the exit status that is ours as well, or was killed while it took the request."""
+        self.started = time.monotonic()
+        self.cpu_before = 0.0
+        code = os.waitstatus_to_exitcode(self.processes.wait_for_main())
+        if code >= 0:
+            return code
+        try:
+            self.answer()
+            self.channel.wait_for_end()
+        except ControlPlaneGone:
+            pass
+        return 0
+
+    def begin(self, start):
+        self.started = self.next_look = time.monotonic()
+        self.run_deadline = self.deadline = self.started + start.timeout
+        self.stdout.room = self.stderr.room = start.output_limit
+        # Before any other frame: from here on the code may have run, and must not run again elsewhere.
+        self.channel.send(frames.STARTED)
+        self.cpu_before = self.counters.cpu_time(self.processes.main)
+        self.stdin.provide(start.stdin)
+        self.channel.decoder.feed(start.leftover)
 
     # ---- watch
 
     def watch(self):
-        """Return when the child has exited, or `cause` says why it has to."""
-        self.selector.register(self.channel.incoming, selectors.EVENT_READ, self.on_control)
-        self.selector.register(self.processes.wakeup, selectors.EVENT_READ, self.on_signal)
+        """Return when the child has exited or left, or `cause` says why it has to."""
+        self.poll = select.epoll()
+        self.handlers = {}
+        self.want(self.channel.incoming, select.EPOLLIN, self.on_control)
+        self.want(self.processes.wakeup, select.EPOLLIN, self.on_signal)
         self.obey()
         while self.processes.status is None and self.cause is None:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if self.deadline <= now:
                 self.look_at_report()
-                self.cause = LEAVING if self.leaving else COLLECTING if self.ended else TIMEOUT
+                self.cause = self.cause or (LEAVING if self.leaving else COLLECTING if self.ended else TIMEOUT)
                 return
-            if self.next_look <= time.monotonic():
-                self.next_look = time.monotonic() + self.pressure.INTERVAL
+            if self.next_look <= now:
+                self.next_look = now + self.pressure.INTERVAL
+                self.look_at_report()
                 if self.pressure.is_hopeless():
-                    self.cause = MEMORY_LIMIT
+                    self.cause = self.cause or MEMORY_LIMIT
                     return
             self.choose_descriptors()
-            for key, _ in self.selector.select(min(left, self.pressure.INTERVAL)):
-                key.data()
+            for descriptor, _ in self.poll.poll(min(self.deadline, self.next_look) - now):
+                # One that an earlier handler of this round is done with is no longer there.
+                self.handlers.get(descriptor, lambda: None)()
 
     def choose_descriptors(self):
         """The child's output is read only while the control plane takes it: otherwise its pipes fill and it waits."""
         for stream, handler in ((self.stdout, self.on_stdout), (self.stderr, self.on_stderr)):
-            self._watch(stream.reader, selectors.EVENT_READ, handler, stream.open and not self.channel.is_full)
+            self.want(stream.reader, select.EPOLLIN, handler if stream.open and not self.channel.is_full else None)
         if self.stdin.waiting:
-            self._watch(self.stdin.writer, selectors.EVENT_WRITE, self.on_stdin, True)
-        self._watch(self.channel.outgoing, selectors.EVENT_WRITE, self.channel.write_some, self.channel.waiting)
+            self.want(self.stdin.writer, select.EPOLLOUT, self.on_stdin)
+        self.want(self.channel.outgoing, select.EPOLLOUT, self.channel.write_some if self.channel.waiting else None)
 
-    def _watch(self, descriptor, event, handler, wanted):
-        registered = descriptor in self.selector.get_map()
-        if wanted and not registered:
-            self.selector.register(descriptor, event, handler)
-        elif registered and not wanted:
-            self.selector.unregister(descriptor)
+    def want(self, descriptor, event, handler):
+        """Watch a descriptor, or no more without a handler."""
+        known = self.handlers.get(descriptor)
+        if handler and not known:
+            self.poll.register(descriptor, event)
+            self.handlers[descriptor] = handler
+        elif known and not handler:
+            self.poll.unregister(descriptor)
+            del self.handlers[descriptor]
 
     def on_stdin(self):
         # Taken out before it may be closed: the number would name another file later.
-        self._watch(self.stdin.writer, selectors.EVENT_WRITE, None, False)
+        self.want(self.stdin.writer, select.EPOLLOUT, None)
         self.stdin.feed()
 
     def on_stdout(self):
@@ -183,7 +236,7 @@ class Supervision:
         data = stream.read()
         if data:
             self.channel.send(stream.kind, data)
-        if stream.truncated and self.cause in (None, COLLECTING, LEAVING):
+        if stream.truncated and self.cause in (None, COLLECTING, LEAVING, HAS_LEFT):
             self.cause = OUTPUT_LIMIT
         return data is not None
 
@@ -209,24 +262,26 @@ class Supervision:
             if self.ended is None:
                 return
             self.deadline = min(now + COLLECTING_LIMIT, self.run_deadline + AFTER_DEADLINE)
-        if not self.leaving and self.report.is_done():
+        progress = self.report.progress_made()
+        if not self.leaving and progress >= DONE:
             self.leaving = True
             self.deadline = min(now + LEAVING_LIMIT, self.run_deadline + AFTER_DEADLINE + 0.1)
+        if progress == LEFT and self.processes.status is None:
+            self.cause = self.cause or HAS_LEFT
 
     # ---- answer
 
     def answer(self):
-        """Everything below us is dead: what is in the pipes and in the report is all there will ever be."""
+        """Everything below us is dead or stopped: what is in the pipes and in the report is what there is."""
         wall_time = time.monotonic() - self.started
         for stream in (self.stdout, self.stderr):
-            while self.forward(stream):
-                pass
+            self.drain(stream)
         self.look_at_report()
         verdict, payload, omitted = self.conclude()
         if payload is not None:
-            self.channel.send(frames.RESULT, payload)
+            self.channel.queue(frames.RESULT, payload)
         ended_time = self.ended["execution_time"] if self.ended else wall_time
-        send_json(self.channel, frames.FINISHED, {
+        self.channel.queue(frames.FINISHED, dumps({
             "status": verdict.status,
             "exit_code": verdict.exit_code,
             "signal": verdict.signal,
@@ -234,22 +289,28 @@ class Supervision:
             "execution_time": round(min(ended_time, wall_time), 6),
             "usage": {
                 "wall_time": round(wall_time, 6),
-                "cpu_time": round(kernel.cpu_time_of_reaped() - self.cpu_before, 6),
-                "peak_memory": kernel.peak_memory(),
+                "cpu_time": round(self.counters.cpu_time(self.processes.main) - self.cpu_before, 6),
+                "peak_memory": self.counters.peak_memory(self.processes.main),
             },
             "truncated": {"stdout": self.stdout.truncated, "stderr": self.stderr.truncated},
             "omitted": omitted,
-        })
+        }))
         self.channel.flush()
+
+    def drain(self, stream):
+        """What is in the pipe by now: a process that was born during the kill may go on writing."""
+        left = stream.waiting_bytes()
+        while left > 0 and self.forward(stream):
+            left -= READ_SIZE
 
     def conclude(self):
         """(verdict, Result payload or None, omitted)"""
-        oom_killed = (kernel.oom_kills() or 0) > (self.oom_kills_before or 0)
+        oom_killed = (self.counters.oom_kills() or 0) > (self.oom_kills_before or 0)
         # Not reaped within the patience of kill_all: our SIGKILL is all that can have ended it.
         status = 9 if self.processes.status is None else self.processes.status
-        verdict = judge(self.cause, status, self.ended, self.report.is_done(), oom_killed)
+        verdict = judge(self.cause, status, self.ended, self.report.progress_made() >= DONE, oom_killed)
         # If we ended the run ourselves, the kernel may have been first with the main process.
-        if oom_killed and self.cause in (None, COLLECTING, LEAVING) and verdict.status != MEMORY_LIMIT:
+        if oom_killed and self.cause in (None, COLLECTING, LEAVING, HAS_LEFT) and verdict.status != MEMORY_LIMIT:
             self.channel.send(frames.STDERR, OOM_WARNING[:self.stderr.room])
         if verdict.status != "ok":
             return verdict, None, []

@@ -1,12 +1,14 @@
 """The status of an execution, from what the parent knows: a pure function, the whole policy in one place."""
 
+import _signal
 import os
-import signal
 
 # Why the parent ended the run. The first four are statuses, and stand above anything the child reports.
 TIMEOUT, OUTPUT_LIMIT, MEMORY_LIMIT, CANCELLED = "timeout", "output_limit", "memory_limit", "cancelled"
 # The code was over, but encoding its names, or its exit handlers, took too long.
 COLLECTING, LEAVING = "collecting", "leaving"
+# It was over, and all that it left behind as well: only its exit remains, which takes many milliseconds with large libraries.
+LEFT = "left"
 
 
 class Verdict:
@@ -17,13 +19,13 @@ class Verdict:
 def judge(cause, wait_status, ended, done, oom_killed):
     """`cause`: why we ended the run, or None. `wait_status`: of the main child. `ended`: its checked report of how the code
     ended, or None. `done`: it also reported everything it had to. `oom_killed`: the kernel killed something for memory."""
-    if cause in (COLLECTING, LEAVING):
+    if cause in (COLLECTING, LEAVING, LEFT):
         return Verdict(ended["status"], ended["exit_code"], None, _error(ended))
     code = os.waitstatus_to_exitcode(wait_status)
     exit_code, signal_name = (code, None) if code >= 0 else (None, _signal_name(-code))
     if cause is not None:
         return Verdict(cause, exit_code, signal_name)
-    if code == -signal.SIGKILL and oom_killed:
+    if code == -_signal.SIGKILL and oom_killed:
         return Verdict(MEMORY_LIMIT, exit_code, signal_name)
     if code < 0 or ended is None or not done or (ended["status"] == "ok" and code != 0):
         return Verdict("crashed", exit_code, signal_name)
@@ -35,8 +37,7 @@ def _error(ended):
 
 
 def _signal_name(number):
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        # Real-time signals between the two that have names.
-        return f"SIG{number}"
+    # Where a number has two names, the first is the one that is known: SIGABRT, SIGCHLD, SIGIO.
+    names = sorted(name for name in vars(_signal) if name.startswith("SIG") and not name.startswith("SIG_"))
+    # Real-time signals between the two that have names have none.
+    return next((name for name in names if getattr(_signal, name) == number), f"SIG{number}")

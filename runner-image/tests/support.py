@@ -19,7 +19,7 @@ if RUNNER not in sys.path:
     sys.path.insert(0, RUNNER)
 
 PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = range(1, 6)
-READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED = range(0x81, 0x87)
+READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED = range(0x81, 0x88)
 
 
 def frame(kind, payload=b""):
@@ -43,6 +43,7 @@ class Answer:
 
     def __init__(self):
         self.stdout, self.stderr, self.result, self.result_size, self.finished = b"", b"", None, 0, None
+        self.kinds = []
 
     def __getattr__(self, name):
         return self.finished[name]
@@ -51,13 +52,14 @@ class Answer:
 class Conversation:
     """One runner process and the pipe to it."""
 
-    def __init__(self):
+    def __init__(self, result_limit=8 << 20):
         self.directory = tempfile.mkdtemp()
         self.workspace = os.path.join(self.directory, "workspace")
         os.mkdir(self.workspace)
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", RUNNER, "--workspace", self.workspace],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "SANDBOX_RESULT_LIMIT": str(result_limit)})
 
     def send(self, *frames):
         self.process.stdin.write(b"".join(frames))
@@ -71,7 +73,7 @@ class Conversation:
         kind, length = struct.unpack(">BI", header)
         return kind, self.process.stdout.read(length)
 
-    def execute(self, code, timeout=10.0, output_limit=1 << 20, result_limit=8 << 20, **files):
+    def execute(self, code, timeout=10.0, output_limit=1 << 20, **files):
         """Send one execution. `files`: input and args as values, stdin as text."""
         content = {"main.py": code.encode()}
         if "input" in files:
@@ -81,7 +83,7 @@ class Conversation:
         if "stdin" in files:
             content["stdin"] = files["stdin"].encode()
         data = tar(content)
-        limits = {"timeout_ms": int(timeout * 1000), "output_limit": output_limit, "result_limit": result_limit}
+        limits = {"timeout_ms": int(timeout * 1000), "output_limit": output_limit}
         self.send(frame(EXECUTE, limits),
                   *(frame(ARCHIVE, data[at:at + (1 << 20)]) for at in range(0, len(data), 1 << 20)), frame(ARCHIVE_END))
 
@@ -89,6 +91,7 @@ class Conversation:
         answer = Answer()
         while (received := self.receive()) is not None:
             kind, payload = received
+            answer.kinds.append(kind)
             if kind == STDOUT:
                 answer.stdout += payload
             elif kind == STDERR:
@@ -97,6 +100,7 @@ class Conversation:
                 answer.result, answer.result_size = json.loads(payload, parse_constant=refuse), len(payload)
             elif kind == FINISHED:
                 answer.finished = json.loads(payload)
+                self.process.stdin.close()
         return answer
 
     def exit_code(self):
@@ -120,14 +124,14 @@ def refuse(constant):
 
 
 class RunnerTest(unittest.TestCase):
-    def conversation(self):
-        conversation = Conversation()
+    def conversation(self, **options):
+        conversation = Conversation(**options)
         self.addCleanup(conversation.close)
         return conversation
 
-    def run_code(self, code, **options):
+    def run_code(self, code, result_limit=8 << 20, **options):
         """Run `code` in a new runner to its end and return the Answer."""
-        conversation = self.conversation()
+        conversation = self.conversation(result_limit=result_limit)
         self.assertEqual(conversation.receive()[0], READY)
         conversation.execute(code, **options)
         answer = conversation.collect()

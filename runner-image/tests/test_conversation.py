@@ -4,9 +4,9 @@ import sys
 import time
 
 import support
-from support import ARCHIVE, ARCHIVE_END, CANCEL, EXECUTE, PRELOAD, PRELOADED, READY, RunnerTest, frame
+from support import ARCHIVE, ARCHIVE_END, CANCEL, EXECUTE, PRELOAD, PRELOADED, READY, STARTED, RunnerTest, frame
 
-LIMITS = {"timeout_ms": 10_000, "output_limit": 1000, "result_limit": 1000}
+LIMITS = {"timeout_ms": 10_000, "output_limit": 1000}
 
 
 class ConversationTest(RunnerTest):
@@ -24,7 +24,7 @@ class ConversationTest(RunnerTest):
     def test_ready_names_protocol_and_python(self):
         kind, payload = self.conversation().receive()
         self.assertEqual(kind, READY)
-        self.assertEqual(json.loads(payload), {"protocol": 1, "python": ".".join(map(str, sys.version_info[:3]))})
+        self.assertEqual(json.loads(payload), {"protocol": 2, "python": ".".join(map(str, sys.version_info[:3]))})
 
     def test_preloads_are_answered_and_their_modules_are_there(self):
         conversation = self.ready()
@@ -111,6 +111,7 @@ class ConversationTest(RunnerTest):
         self.assertLess(len(answer.stdout), 2 << 20)
 
     def pids_printed(self, conversation):
+        self.assertEqual(conversation.receive(), (STARTED, b""))
         text = b""
         while text.count(b"\n") < 2:
             text += conversation.receive()[1]

@@ -73,15 +73,14 @@ impl ApiError {
             Self::BadRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Execute(error) => match error {
-                ExecuteError::Admission(_) | ExecuteError::NotSent | ExecuteError::Lost(_) => {
+                ExecuteError::Admission(_) | ExecuteError::NotStarted | ExecuteError::Lost(_) => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
                 ExecuteError::Launch(LaunchError::Driver(_) | LaunchError::Handshake(_)) => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
-                ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned) => {
-                    StatusCode::INTERNAL_SERVER_ERROR
-                }
+                ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned)
+                | ExecuteError::Pack(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Put(PutError::ValueTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Put(PutError::StoreFull(_) | PutError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
@@ -114,7 +113,7 @@ impl ApiError {
             }
             Self::CodeTooLarge { limit } => json!(format!("The code is over the limit of {limit} bytes")),
             Self::Execute(ExecuteError::Admission(error)) => json!(capitalized(error)),
-            Self::Execute(ExecuteError::NotSent | ExecuteError::Lost(_)) => {
+            Self::Execute(ExecuteError::NotStarted | ExecuteError::Lost(_)) => {
                 json!("The container was lost, through no fault of the code: try again")
             }
             Self::Execute(ExecuteError::Launch(LaunchError::Driver(_) | LaunchError::Handshake(_))) => {
@@ -123,7 +122,9 @@ impl ApiError {
             Self::Put(PutError::Write(_) | PutError::Aborted)
             | Self::Read(_)
             | Self::Delete(_)
-            | Self::Execute(ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned))
+            | Self::Execute(
+                ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned) | ExecuteError::Pack(_),
+            )
             | Self::Internal => json!("Internal Server Error"),
             Self::Put(error @ (PutError::ValueTooLarge(_) | PutError::StoreFull(_) | PutError::DiskFull)) => {
                 json!(capitalized(error))

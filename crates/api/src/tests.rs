@@ -8,7 +8,7 @@ use axum::{
     http::{Request, Response, StatusCode},
 };
 use engine::{
-    Bounds, Engine, EngineConfig,
+    Bounds, Engine, EngineConfig, PoolConfig,
     driver::{Driver, process::ProcessDriver},
 };
 use futures_util::{StreamExt, stream};
@@ -42,6 +42,7 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
             default_memory: 512 << 20,
             max_memory: 512 << 20,
         },
+        pool: PoolConfig::none(),
     };
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
     engine.prove().await.unwrap();

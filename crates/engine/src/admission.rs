@@ -1,9 +1,9 @@
-//! Admission: a bounded queue, then a slot.
+//! Admission: a bounded queue, then a turn.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    sync::{Semaphore, SemaphorePermit},
     time,
 };
 use tokio_util::sync::CancellationToken;
@@ -14,8 +14,8 @@ pub(crate) struct Admission {
     /// One permit for every request inside, waiting or running.
     queue: Semaphore,
     queue_size: u32,
-    /// One permit for every container a request may have.
-    slots: Arc<Semaphore>,
+    /// One permit for every execution that may run.
+    turns: Semaphore,
     max_executions: u32,
     patience: Duration,
     closed: CancellationToken,
@@ -27,7 +27,7 @@ pub enum AdmissionError {
     /// As many requests wait as may.
     #[error("the queue is full: {0} requests are waiting")]
     QueueFull(u32),
-    /// No slot came free in time.
+    /// No turn came in time.
     #[error("no execution slot came free within {} s", .0.as_secs_f64())]
     QueueTimeout(Duration),
     /// The service is shutting down.
@@ -35,17 +35,11 @@ pub enum AdmissionError {
     Draining,
 }
 
-/// A place inside: the one in the queue ends with the answer, the slot with the container.
+/// The right to run one execution, held until it is answered.
 #[derive(Debug)]
 pub(crate) struct Admitted<'a> {
-    pub(crate) _queued: SemaphorePermit<'a>,
-    pub(crate) slot: Slot,
-}
-
-/// The right to have one container, held until that container is removed.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    _permit: OwnedSemaphorePermit,
+    _queued: SemaphorePermit<'a>,
+    _turn: SemaphorePermit<'a>,
 }
 
 impl Admission {
@@ -55,14 +49,14 @@ impl Admission {
         Self {
             queue: Semaphore::new(queue_size as usize + max_executions as usize),
             queue_size,
-            slots: Arc::new(Semaphore::new(max_executions as usize)),
+            turns: Semaphore::new(max_executions as usize),
             max_executions,
             patience,
             closed: CancellationToken::new(),
         }
     }
 
-    /// Waits for a slot, in order of arrival. Cancel safe.
+    /// Waits for a turn, in order of arrival. Cancel safe.
     pub(crate) async fn admit(&self) -> Result<Admitted<'_>, AdmissionError> {
         if self.closed.is_cancelled() {
             return Err(AdmissionError::Draining);
@@ -71,8 +65,8 @@ impl Admission {
         tokio::select! {
             biased;
             () = self.closed.cancelled() => Err(AdmissionError::Draining),
-            slot = Arc::clone(&self.slots).acquire_owned() => match slot {
-                Ok(_permit) => Ok(Admitted { _queued, slot: Slot { _permit } }),
+            turn = self.turns.acquire() => match turn {
+                Ok(_turn) => Ok(Admitted { _queued, _turn }),
                 Err(_) => Err(AdmissionError::Draining),
             },
             () = time::sleep(self.patience) => Err(AdmissionError::QueueTimeout(self.patience)),
@@ -88,10 +82,10 @@ impl Admission {
         self.closed.is_cancelled()
     }
 
-    /// Returns when nothing runs and everything that ran is removed.
+    /// Returns when nothing runs.
     pub(crate) async fn idle(&self) {
         // The semaphore is never closed, so this only waits.
-        let _all = self.slots.acquire_many(self.max_executions).await;
+        let _all = self.turns.acquire_many(self.max_executions).await;
     }
 }
 
@@ -105,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn beyond_the_slots_requests_wait_and_beyond_the_queue_they_are_turned_away() {
+    async fn beyond_the_turns_requests_wait_and_beyond_the_queue_they_are_turned_away() {
         let admission = admission(1, 1);
         let first = admission.admit().await.unwrap();
         let (second, third) = tokio::join!(admission.admit(), admission.admit());

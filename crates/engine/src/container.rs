@@ -5,10 +5,48 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
 use uuid::Uuid;
 
-use crate::{admission::Slot, driver::ContainerName};
+use crate::{conversation::Conversation, driver::ContainerName};
+
+/// How many containers there may be at once, in whatever state.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    semaphore: Arc<Semaphore>,
+    all: u32,
+}
+
+/// The right to have one container, held until that container is removed.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slots {
+    pub(crate) fn new(all: u32) -> Self {
+        Self { semaphore: Arc::new(Semaphore::new(all as usize)), all }
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.semaphore.available_permits()
+    }
+
+    pub(crate) fn take(&self) -> Option<Slot> {
+        Arc::clone(&self.semaphore).try_acquire_owned().ok().map(|_permit| Slot { _permit })
+    }
+
+    /// Returns when at least one is free. Cancel safe.
+    pub(crate) async fn freed(&self) {
+        // The semaphore is never closed, so this only waits.
+        let _ = self.semaphore.acquire().await;
+    }
+
+    /// Returns when every container is removed.
+    pub(crate) async fn all_free(&self) {
+        let _ = self.semaphore.acquire_many(self.all).await;
+    }
+}
 
 /// A container that exists or is about to.
 ///
@@ -31,13 +69,15 @@ pub(crate) struct Remains {
     #[expect(dead_code, reason = "held until the container is gone")]
     pub(crate) user: Option<UserId>,
     pub(crate) slot: Option<Slot>,
+    /// Of a container whose execution has ended well: its runner waits for the end of it.
+    pub(crate) pipe: Option<Conversation>,
 }
 
 impl Container {
     pub(crate) fn new(user: UserId, slot: Slot, reaper: UnboundedSender<Remains>) -> Self {
         let name = ContainerName(format!("code-sandbox-run-{}", Uuid::now_v7().simple()));
         let id = user.id;
-        let remains = Remains { name: name.clone(), user: Some(user), slot: Some(slot) };
+        let remains = Remains { name: name.clone(), user: Some(user), slot: Some(slot), pipe: None };
         Self { name, user: id, remains: Some(remains), reaper }
     }
 
@@ -47,6 +87,13 @@ impl Container {
 
     pub(crate) fn user(&self) -> u32 {
         self.user
+    }
+
+    /// The reaper ends the pipe when it removes the container, and not before.
+    pub(crate) fn keep_until_removed(&mut self, pipe: Conversation) {
+        if let Some(remains) = &mut self.remains {
+            remains.pipe = Some(pipe);
+        }
     }
 }
 

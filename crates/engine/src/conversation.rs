@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::BoxStream};
 use protocol::{
     frame::{Frame, FrameCodec, FrameError},
-    message::{Execute, Finished, FromRunner, MessageError, ToRunner},
+    message::{Execute, Finished, FromRunner, MessageError, Preload, ToRunner},
 };
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
@@ -35,6 +35,8 @@ const SEND_LIMIT: Duration = Duration::from_secs(30);
 const ARCHIVE_CHUNK: usize = 256 << 10;
 /// The runner cuts output at its limit; it may add a warning of its own.
 const OUTPUT_SLACK: u64 = 1 << 10;
+/// How long a runner may take to leave once nobody needs it any more.
+const GOING_LIMIT: Duration = Duration::from_millis(500);
 /// What a runner that never got ready may say about it.
 const COMPLAINT_LIMIT: usize = 2 << 10;
 
@@ -45,6 +47,12 @@ pub(crate) struct Conversation {
     received: BytesMut,
     codec: FrameCodec,
     complaint: Vec<u8>,
+}
+
+impl std::fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conversation").finish_non_exhaustive()
+    }
 }
 
 /// Why a runner did not get ready.
@@ -72,11 +80,20 @@ pub enum HandshakeError {
     },
 }
 
-/// What is fixed for every execution.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) output: u64,
-    pub(crate) result: u64,
+/// A request packed for a runner. It can be sent again until a runner has started it, and then needs no memory any more.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    timeout: Duration,
+    output_limit: u64,
+    archive: Bytes,
+}
+
+impl Parcel {
+    /// Takes about as much memory as the request itself, which is gone afterwards.
+    pub(crate) fn pack(request: ExecutionRequest, output_limit: u64) -> io::Result<Self> {
+        let archive = archive::pack(&request)?;
+        Ok(Self { timeout: request.timeout.get(), output_limit, archive: archive.into() })
+    }
 }
 
 /// What came out of a conversation.
@@ -99,12 +116,19 @@ pub(crate) enum End {
     Overdue,
     /// Cancelled, and the runner did not report in time.
     Cancelled,
-    /// Before the request was in.
-    NotSent,
+    /// The pipe broke before the code started: nothing of it has run.
+    NotStarted,
     /// The pipe broke without a report.
     Silent,
     /// The runner said what no runner says.
     Garbled(Garbled),
+}
+
+impl End {
+    /// The runner has done what it is for, and waits for the end of its pipe.
+    pub(crate) fn is_clean(&self) -> bool {
+        matches!(self, Self::Finished(_))
+    }
 }
 
 /// What no runner says.
@@ -151,18 +175,38 @@ impl Conversation {
         }
     }
 
+    /// Returns when the runner says something, which it never does unasked, or its pipe has ended. Cancel safe.
+    pub(crate) async fn broken(&mut self) {
+        let _ = self.next().await;
+    }
+
+    /// Has the runner import a module. The inner value says why it could not; none if the runner is no longer one.
+    pub(crate) async fn preload(&mut self, module: &str) -> Option<Option<String>> {
+        let mut buffer = BytesMut::new();
+        self.encode(ToRunner::Preload(Preload { module: module.to_owned() }), &mut buffer).ok()?;
+        self.input.write_all_buf(&mut buffer).await.ok()?;
+        self.input.flush().await.ok()?;
+        match self.next().await {
+            Ok(FromRunner::Preloaded(preloaded)) if preloaded.module == module => Some(preloaded.error),
+            _ => None,
+        }
+    }
+
+    /// Ends the pipe and waits a little for the runner to go by itself, which is cheaper than to have it killed.
+    pub(crate) async fn hang_up(mut self) {
+        let gone = async {
+            let _ = self.input.shutdown().await;
+            while let Some(Ok(_)) = self.output.next().await {}
+        };
+        let _ = time::timeout(GOING_LIMIT, gone).await;
+    }
+
     /// Sends the request and collects what comes back. Cancelling `cancel` has the runner kill the code and report.
-    pub(crate) async fn run(
-        &mut self,
-        request: ExecutionRequest,
-        limits: Limits,
-        cancel: &CancellationToken,
-    ) -> Collected {
-        let timeout = request.timeout.get();
+    pub(crate) async fn run(&mut self, parcel: &mut Parcel, cancel: &CancellationToken) -> Collected {
         let sent = tokio::select! {
             biased;
             () = cancel.cancelled() => None,
-            sent = time::timeout(SEND_LIMIT, self.send(request, limits)) => Some(sent),
+            sent = time::timeout(SEND_LIMIT, self.send(parcel)) => Some(sent),
         };
         let started = Instant::now();
         let mut collected = Collected {
@@ -170,13 +214,15 @@ impl Conversation {
             stderr: Vec::new(),
             result: None,
             took: Duration::ZERO,
-            end: End::NotSent,
+            end: End::NotStarted,
         };
         match sent {
-            Some(Ok(Ok(()))) => {
-                collected.end = self.collect(&mut collected, limits, started + timeout + GRACE, cancel).await;
+            // What could not be written may have been refused: what the runner said about it is still to be read.
+            Some(Ok(_)) => {
+                let deadline = started + parcel.timeout + GRACE;
+                collected.end = self.collect(&mut collected, parcel, deadline, cancel).await;
             }
-            Some(_) => {}
+            Some(Err(_)) => {}
             None => collected.end = End::Cancelled,
         }
         collected.took = started.elapsed();
@@ -184,14 +230,12 @@ impl Conversation {
     }
 
     /// Small requests go in one write; larger ones a chunk at a time, so that no second copy of the archive is made.
-    async fn send(&mut self, request: ExecutionRequest, limits: Limits) -> io::Result<()> {
+    async fn send(&mut self, parcel: &Parcel) -> io::Result<()> {
         let execute = Execute {
-            timeout_ms: u64::try_from(request.timeout.get().as_millis()).unwrap_or(u64::MAX),
-            output_limit: limits.output,
-            result_limit: limits.result,
+            timeout_ms: u64::try_from(parcel.timeout.as_millis()).unwrap_or(u64::MAX),
+            output_limit: parcel.output_limit,
         };
-        let mut archive = Bytes::from(archive::pack(&request)?);
-        drop(request);
+        let mut archive = parcel.archive.clone();
         let mut buffer = BytesMut::new();
         self.encode(ToRunner::Execute(execute), &mut buffer)?;
         while !archive.is_empty() {
@@ -213,7 +257,7 @@ impl Conversation {
     async fn collect(
         &mut self,
         collected: &mut Collected,
-        limits: Limits,
+        parcel: &mut Parcel,
         mut deadline: Instant,
         cancel: &CancellationToken,
     ) -> End {
@@ -222,7 +266,7 @@ impl Conversation {
             Cancelled,
             Overdue,
         }
-        let mut cancelled = false;
+        let (mut cancelled, mut started) = (false, false);
         loop {
             let step = tokio::select! {
                 biased;
@@ -232,6 +276,10 @@ impl Conversation {
                 message = self.next() => Step::Message(message),
             };
             match step {
+                Step::Message(Ok(FromRunner::Started)) if !started => {
+                    started = true;
+                    parcel.archive = Bytes::new();
+                }
                 Step::Message(Ok(FromRunner::Stdout(bytes) | FromRunner::Stderr(bytes)))
                     if bytes.is_empty() =>
                 {
@@ -244,7 +292,8 @@ impl Conversation {
                 }
                 Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),
                 Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
-                Step::Message(Err(ReadError::Silent)) => return End::Silent,
+                Step::Message(Err(ReadError::Silent)) if started => return End::Silent,
+                Step::Message(Err(ReadError::Silent)) => return End::NotStarted,
                 Step::Message(Err(ReadError::Garbled(garbled))) => return End::Garbled(garbled),
                 Step::Overdue if cancelled => return End::Cancelled,
                 Step::Overdue => return End::Overdue,
@@ -260,7 +309,7 @@ impl Conversation {
                 }
             }
             let most = collected.stdout.len().max(collected.stderr.len());
-            if most as u64 > limits.output + OUTPUT_SLACK {
+            if most as u64 > parcel.output_limit + OUTPUT_SLACK {
                 return End::Garbled(Garbled::TooMuchOutput);
             }
         }

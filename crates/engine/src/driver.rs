@@ -17,6 +17,9 @@ use tokio::io::AsyncWrite;
 
 use crate::request::Memory;
 
+/// Environment variable that tells the runner [`ContainerSpec::result_limit`].
+pub const RESULT_LIMIT_VARIABLE: &str = "SANDBOX_RESULT_LIMIT";
+
 /// Starts and removes containers. Every call ends within a time of its own.
 #[async_trait]
 pub trait Driver: Send + Sync {
@@ -25,6 +28,9 @@ pub trait Driver: Send + Sync {
 
     /// Starts a runner and attaches to it. The container may exist even if this fails: the caller removes it by name.
     async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError>;
+
+    /// Gives a running container more memory than it was created with.
+    async fn resize(&self, name: &ContainerName, memory: Memory) -> Result<(), DriverError>;
 
     /// How a container is after its pipe ended.
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError>;
@@ -56,6 +62,8 @@ pub struct ContainerSpec {
     pub user: u32,
     /// Memory limit, swap included.
     pub memory: Memory,
+    /// Bytes of a result: the runner takes its memory for it before there is a request.
+    pub result_limit: u64,
     /// When the container may be gone at the latest, for the person who reads its labels.
     pub lifetime: Duration,
 }

@@ -17,6 +17,20 @@ pub enum Event<'a> {
     NotExecuted { id: Uuid, error: &'a ExecuteError },
     /// The client left before its answer; the run is killed.
     Abandoned { id: Uuid, after: Duration },
+    /// The container died before the code started; the request goes to another one.
+    Retried { id: Uuid, attempt: u32 },
+    /// A container was started, its runner included.
+    ContainerStarted { container: &'a ContainerName, took: Duration },
+    /// A container could not be started; so long none is started that nobody waits for.
+    StartFailed { error: &'a dyn std::error::Error, retry_in: Duration },
+    /// A container that stood ready has ended by itself, or was killed.
+    WarmContainerDied,
+    /// A module cannot be preloaded; containers do without it.
+    PreloadFailed { module: &'a str, error: &'a str },
+    /// A container could not be given more memory; the request gets one of its own.
+    ResizeFailed { container: &'a ContainerName, error: &'a dyn std::error::Error },
+    /// As many containers as shall stand ready do, with every module preloaded.
+    PoolWarm { containers: usize },
     /// A removal failed and will be tried again.
     RemovalFailed { container: &'a ContainerName, attempt: u32, error: &'a dyn std::error::Error },
     /// A container resists removal; its slot is given back, the next sweeps go on trying.

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::{
     Engine,
-    admission::{AdmissionError, Admitted},
-    conversation::{Collected, End, Limits},
+    admission::AdmissionError,
+    conversation::{Collected, End, Parcel},
     driver::{ContainerName, Ended},
     events::{Event, Observer},
     json::{Rules, StreamCheck},
     outcome::{Asked, CANCELLED, Outcome},
-    pool::LaunchError,
+    pool::{LaunchError, Lease, Want},
     request::ExecutionRequest,
 };
 
@@ -28,9 +28,12 @@ pub enum ExecuteError {
     /// There was no container to run in.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// The container was lost before the request was in it.
-    #[error("the container was lost before the code was in it")]
-    NotSent,
+    /// One container after the other was lost before the code started in it.
+    #[error("the containers were lost before the code started")]
+    NotStarted,
+    /// The request could not be packed.
+    #[error("the request could not be packed: {0}")]
+    Pack(std::io::Error),
     /// The container was lost in the middle of the run, with the container engine or by somebody's hand.
     #[error("the container was lost during the run: {0}")]
     Lost(String),
@@ -47,7 +50,7 @@ impl Engine {
         let admitted = self.shared.admission.admit().await;
         let waited = arrived.elapsed();
         let outcome = match admitted {
-            Ok(admitted) => self.run(admitted, request).await,
+            Ok(_admitted) => self.run(request).await,
             Err(error) => Err(error.into()),
         };
         watch.observer = None;
@@ -59,30 +62,59 @@ impl Engine {
         outcome
     }
 
-    /// Its place in the queue ends with the answer, its slot with the container.
-    async fn run(
-        &self,
-        Admitted { slot, _queued }: Admitted<'_>,
-        request: ExecutionRequest,
-    ) -> Result<Outcome, ExecuteError> {
+    /// A container that dies before the code has started costs the request only time.
+    async fn run(&self, request: ExecutionRequest) -> Result<Outcome, ExecuteError> {
         let shared = &self.shared;
-        let limits = Limits { output: shared.config.output_limit, result: shared.config.result_limit };
-        let asked = Asked { timeout: request.timeout, memory: request.memory, limits };
+        let output_limit = shared.config.output_limit;
+        let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
+        let id = request.id;
+        let want = shared.pool.want(&request);
+        let mut lease = self.lease(&want).await?;
+        let mut parcel = Parcel::pack(request, output_limit).map_err(ExecuteError::Pack)?;
+        for attempt in 1.. {
+            let running = shared.health.running();
+            let (collected, container) = lease.run(&mut parcel, &shared.hurry).await;
+            drop(running);
+            match collected.end {
+                End::Finished(_) => shared.health.confirm(),
+                End::Cancelled | End::Overdue => {}
+                End::NotStarted | End::Silent | End::Garbled(_) => shared.health.doubt(),
+            }
+            if !matches!(collected.end, End::NotStarted) {
+                return self.judge(collected, asked, container.name()).await;
+            }
+            if self.was_taken_for_memory(container.name()).await {
+                return Ok(Outcome::unreported(
+                    Status::MemoryLimit,
+                    asked.memory_exceeded(),
+                    Default::default(),
+                    collected.took,
+                ));
+            }
+            if attempt == ATTEMPTS {
+                break;
+            }
+            drop(container);
+            shared.observer.observe(&Event::Retried { id, attempt });
+            lease = self.lease(&want).await?;
+        }
+        Err(ExecuteError::NotStarted)
+    }
 
+    async fn lease(&self, want: &Want) -> Result<Lease, ExecuteError> {
+        let shared = &self.shared;
         let lease = tokio::select! {
             biased;
             () = shared.hurry.cancelled() => return Err(AdmissionError::Draining.into()),
-            lease = shared.pool.acquire(slot, request.memory, request.timeout) => lease,
+            lease = shared.pool.acquire(want) => lease,
         };
-        let lease = lease.inspect_err(|_| shared.health.doubt())?;
-        let _running = shared.health.running();
-        let (collected, container) = lease.run(request, limits, &shared.hurry).await;
-        match collected.end {
-            End::Finished(_) => shared.health.confirm(),
-            End::Cancelled | End::Overdue => {}
-            End::NotSent | End::Silent | End::Garbled(_) => shared.health.doubt(),
-        }
-        self.judge(collected, asked, container.name()).await
+        Ok(lease.inspect_err(|_| shared.health.doubt())?)
+    }
+
+    /// The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
+    async fn was_taken_for_memory(&self, container: &ContainerName) -> bool {
+        let ended = self.shared.driver.inspect(container).await;
+        ended.is_ok_and(|ended| ended.oom_killed && ended.exit_code == Some(KILLED))
     }
 
     /// A container that cannot be asked is lost.
@@ -112,14 +144,13 @@ impl Engine {
             }
             End::Cancelled => unreported(Status::Cancelled, CANCELLED.to_owned(), output),
             End::Garbled(garbled) => unreported(Status::Crashed, invalid(&garbled), output),
-            End::NotSent => Err(ExecuteError::NotSent),
+            End::NotStarted => Err(ExecuteError::NotStarted),
             End::Silent => {
                 let ended = self.inspect(container).await?;
                 let Some(code) = ended.exit_code else {
                     return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
                 };
                 if ended.oom_killed && code == KILLED {
-                    // The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
                     return unreported(Status::MemoryLimit, asked.memory_exceeded(), output);
                 }
                 let error = format!("the runner ended without a report (exit status {code})");
@@ -145,6 +176,8 @@ impl Drop for Watch<'_> {
     }
 }
 
+/// Containers a request may lose before it is given up. Even a hand that kills one after the other rarely hits the next.
+const ATTEMPTS: u32 = 4;
 /// Exit status of a process that SIGKILL has ended.
 const KILLED: i64 = 137;
 /// The runner encodes a hundred levels, in the object of all names. What it hands on of the code's process it does not check.

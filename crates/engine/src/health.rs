@@ -16,6 +16,8 @@ use crate::{Engine, ExecuteError, ExecutionRequest, driver::DriverError, request
 
 /// How long an execution counts as proof that the next one works too.
 const PROOF_LASTS: Duration = Duration::from_secs(60);
+/// The same while containers stand ready: each start of one has proven the engine, and a trial would use one up.
+const PROOF_LASTS_WITH_POOL: Duration = Duration::from_secs(600);
 /// Time of a trial execution.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -35,6 +37,9 @@ pub enum Unhealthy {
     /// It is about to stop.
     #[error("the service is shutting down")]
     Draining,
+    /// Containers cannot be started any more, whatever still stands ready.
+    #[error("the last container could not be started: {0}")]
+    Refill(String),
     /// A trial execution could not be carried out.
     #[error(transparent)]
     Trial(#[from] ExecuteError),
@@ -77,8 +82,8 @@ impl Health {
         *self.proof() = None;
     }
 
-    fn proven(&self) -> bool {
-        self.proof().is_some_and(|at| at.elapsed() < PROOF_LASTS)
+    fn proven(&self, lasts: Duration) -> bool {
+        self.proof().is_some_and(|at| at.elapsed() < lasts)
     }
 
     fn proof(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -91,7 +96,7 @@ impl Health {
 }
 
 impl Engine {
-    /// Proves that code can run: the container engine answers, and an execution worked within the last minute, runs
+    /// Proves that code can run: the container engine answers, and an execution worked a short while ago, runs
     /// now, or is tried here. One trial at a time, however many ask.
     pub async fn health(&self) -> Result<(), Unhealthy> {
         let health = &self.shared.health;
@@ -99,11 +104,16 @@ impl Engine {
             return Err(Unhealthy::Draining);
         }
         self.shared.driver.check().await?;
-        if health.proven() {
+        let has_pool = self.shared.config.pool.size > 0;
+        if has_pool && let Some(reason) = self.shared.pool.failing() {
+            return Err(Unhealthy::Refill(reason));
+        }
+        let lasts = if has_pool { PROOF_LASTS_WITH_POOL } else { PROOF_LASTS };
+        if health.proven(lasts) {
             return Ok(());
         }
         let _one_at_a_time = health.trial.lock().await;
-        if health.proven() || health.occupied() {
+        if health.proven(lasts) || health.occupied() {
             return Ok(());
         }
         let outcome = self.execute(self.trial_request()).await?;

@@ -31,17 +31,18 @@ pub use self::{
     execute::ExecuteError,
     health::Unhealthy,
     outcome::Outcome,
-    pool::LaunchError,
+    pool::{LaunchError, PoolConfig},
     request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
 };
 pub use protocol::message::{Omitted, Status, Truncated, Usage};
 
 use self::{
     admission::Admission,
+    container::Slots,
     driver::{Driver, DriverError},
     events::{Event, Observer},
     health::Health,
-    pool::Pool,
+    pool::{Launcher, Pace, Pool},
     reaper::Reaper,
 };
 
@@ -60,6 +61,15 @@ pub struct EngineConfig {
     pub result_limit: u64,
     /// What a request may ask for.
     pub bounds: Bounds,
+    /// Containers that stand ready.
+    pub pool: PoolConfig,
+}
+
+impl EngineConfig {
+    /// Containers that may exist at once: those that stand ready, and one for each execution.
+    fn containers(&self) -> u32 {
+        self.max_executions.get().saturating_add(u32::try_from(self.pool.size).unwrap_or(u32::MAX))
+    }
 }
 
 /// The execution engine. Cheap to clone; every clone is the same engine.
@@ -94,11 +104,19 @@ pub enum StartError {
 impl Engine {
     /// An engine that has not proven itself yet: call [`Engine::prove`], and [`Engine::drain`] in the end, whatever came of it.
     ///
-    /// Must be called inside a Tokio runtime: the reaper runs as a task until the drain.
+    /// Must be called inside a Tokio runtime: the reaper and the pool run as tasks until the drain.
     pub fn new(driver: Arc<dyn Driver>, config: EngineConfig, observer: Arc<dyn Observer>) -> Self {
-        let reaper = Reaper::start(Arc::clone(&driver), Arc::clone(&observer));
-        let result_limit = usize::try_from(config.result_limit).unwrap_or(usize::MAX);
-        let pool = Pool::new(Arc::clone(&driver), reaper.clone(), result_limit);
+        let pace = Pace::new();
+        let reaper = Reaper::start(Arc::clone(&driver), Arc::clone(&observer), pace.clone());
+        let launcher = Launcher {
+            driver: Arc::clone(&driver),
+            reaper: reaper.clone(),
+            slots: Slots::new(config.containers()),
+            memory: config.bounds.default_memory(),
+            lifetime: config.pool.max_age + config.bounds.max_timeout,
+            result_limit: config.result_limit,
+        };
+        let pool = Pool::new(config.pool.clone(), launcher, pace, Arc::clone(&observer));
         let admission = Admission::new(config.max_executions, config.queue_size, config.queue_timeout);
         let health = Health::new();
         let hurry = CancellationToken::new();
@@ -110,7 +128,9 @@ impl Engine {
     pub async fn prove(&self) -> Result<(), StartError> {
         self.shared.driver.check().await?;
         self.shared.reaper.sweep().await?;
-        Ok(self.health().await?)
+        self.health().await?;
+        self.shared.pool.fill();
+        Ok(())
     }
 
     /// What a request may ask for.
@@ -133,7 +153,7 @@ impl Engine {
         shared.hurry.cancel();
         let removed = async {
             shared.admission.idle().await;
-            shared.pool.idle().await;
+            shared.pool.stop().await;
             // What was created too late for its own removal; the engine being away, the next start finds it.
             let _ = shared.reaper.sweep().await;
             shared.reaper.finish().await;

@@ -6,7 +6,6 @@ use protocol::message::{Finished, Omitted, Status, Truncated, Usage};
 use serde_json::value::RawValue;
 
 use crate::{
-    conversation::Limits,
     request::{Memory, Timeout},
     size::ByteSize,
 };
@@ -43,7 +42,7 @@ pub struct Outcome {
 pub(crate) struct Asked {
     pub(crate) timeout: Timeout,
     pub(crate) memory: Memory,
-    pub(crate) limits: Limits,
+    pub(crate) output_limit: u64,
 }
 
 /// The errors that a runner's report and its absence have in common.
@@ -73,7 +72,7 @@ impl Outcome {
             Status::Error => finished.error,
             Status::Timeout => Some(asked.time_exceeded()),
             Status::MemoryLimit => Some(asked.memory_exceeded()),
-            Status::OutputLimit => Some(output_limit(finished.truncated, asked.limits)),
+            Status::OutputLimit => Some(output_limit(finished.truncated, asked.output_limit)),
             Status::Crashed => Some(crash(finished.exit_code, finished.signal.as_deref())),
             Status::Cancelled => Some(CANCELLED.to_owned()),
         };
@@ -116,9 +115,9 @@ impl Outcome {
     }
 }
 
-fn output_limit(truncated: Truncated, limits: Limits) -> String {
+fn output_limit(truncated: Truncated, limit: u64) -> String {
     let stream = if truncated.stderr && !truncated.stdout { "stderr" } else { "stdout" };
-    format!("output limit of {} exceeded on {stream}", ByteSize(limits.output))
+    format!("output limit of {} exceeded on {stream}", ByteSize(limit))
 }
 
 fn crash(exit_code: Option<i32>, signal: Option<&str>) -> String {
@@ -144,7 +143,7 @@ mod tests {
         let asked = Asked {
             timeout: bounds.default_timeout(),
             memory: bounds.default_memory(),
-            limits: Limits { output: 1 << 20, result: 1 << 20 },
+            output_limit: 1 << 20,
         };
         let finished = Finished {
             status,

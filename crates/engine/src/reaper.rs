@@ -1,7 +1,7 @@
 //! Removes containers, and goes on until they are gone.
 //!
 //! ```text
-//! Container dropped ──> bury: remove, retry with back-off ──> gone: slot and user come back
+//! Container dropped ──> bury: a calm moment, remove, retry with back-off ──> gone: slot and user come back
 //! sweep: ours, but nobody's ──┘            │
 //!                                          └─ resists: quarantined: slot comes back, retries go on
 //! ```
@@ -16,10 +16,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    admission::Slot,
-    container::{Container, Registry, Remains, UserIds},
+    container::{Container, Registry, Remains, Slot, UserIds},
     driver::{ContainerName, Driver, DriverError},
     events::{Event, Observer},
+    pool::Pace,
 };
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -45,17 +45,19 @@ struct Work {
     driver: Arc<dyn Driver>,
     observer: Arc<dyn Observer>,
     registry: Registry,
+    pace: Pace,
     orphans_at_once: Semaphore,
 }
 
 impl Reaper {
     /// Starts the reaper's task on the current runtime.
-    pub(crate) fn start(driver: Arc<dyn Driver>, observer: Arc<dyn Observer>) -> Self {
+    pub(crate) fn start(driver: Arc<dyn Driver>, observer: Arc<dyn Observer>, pace: Pace) -> Self {
         let (remains, queue) = mpsc::unbounded_channel();
         let work = Arc::new(Work {
             driver,
             observer,
             registry: Registry::default(),
+            pace,
             orphans_at_once: Semaphore::new(ORPHANS_AT_ONCE),
         });
         let reaper = Self {
@@ -124,7 +126,14 @@ impl Work {
             None => self.orphans_at_once.acquire().await.ok(),
         };
         let name = remains.name.clone();
-        let removed = self.remove(&name);
+        let pipe = remains.pipe.take();
+        let removed = async {
+            if let Some(pipe) = pipe {
+                self.pace.settled().await;
+                pipe.hang_up().await;
+            }
+            self.remove(&name).await;
+        };
         tokio::pin!(removed);
         if time::timeout(QUARANTINE_AFTER, &mut removed).await.is_err() {
             self.observer.observe(&Event::Quarantined { container: &name });
@@ -151,7 +160,7 @@ impl Work {
         let orphans: Vec<Remains> = listed
             .into_iter()
             .filter(|name| self.registry.insert(name))
-            .map(|name| Remains { name, user: None, slot: None })
+            .map(|name| Remains { name, user: None, slot: None, pipe: None })
             .collect();
         if !orphans.is_empty() {
             self.observer.observe(&Event::Orphans { count: orphans.len() });

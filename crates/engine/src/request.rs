@@ -38,7 +38,7 @@ impl Timeout {
 }
 
 /// Memory a container may take, in bytes; made by [`Bounds::memory_mib`] alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Memory(u64);
 
 impl Memory {

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, Outcome, Status,
+    AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, Outcome, PoolConfig,
+    Status,
     driver::{Driver, process::ProcessDriver},
 };
 
@@ -25,8 +26,9 @@ fn config() -> EngineConfig {
             default_timeout: Duration::from_secs(20),
             max_timeout: Duration::from_secs(20),
             default_memory: 512 << 20,
-            max_memory: 512 << 20,
+            max_memory: 1 << 30,
         },
+        pool: PoolConfig::none(),
     }
 }
 

@@ -23,10 +23,11 @@ pub enum Kind {
     Stderr = 0x84,
     Result = 0x85,
     Finished = 0x86,
+    Started = 0x87,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Preload,
         Self::Execute,
         Self::Archive,
@@ -38,16 +39,17 @@ impl Kind {
         Self::Stderr,
         Self::Result,
         Self::Finished,
+        Self::Started,
     ];
 
     fn from_wire(byte: u8) -> Result<Self, FrameError> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte).ok_or(FrameError::UnknownKind(byte))
     }
 
-    /// Largest payload in bytes; `result_limit` is the cap of [`Kind::Result`], which each execution sets.
+    /// Largest payload in bytes; `result_limit` is the cap of [`Kind::Result`].
     fn cap(self, result_limit: usize) -> usize {
         match self {
-            Self::ArchiveEnd | Self::Cancel => 0,
+            Self::ArchiveEnd | Self::Cancel | Self::Started => 0,
             Self::Preload | Self::Ready | Self::Preloaded => 4 * KIB,
             Self::Execute | Self::Stdout | Self::Stderr => 64 * KIB,
             Self::Archive | Self::Finished => MIB,

@@ -17,7 +17,7 @@ fn golden(name: &str) -> BytesMut {
 }
 
 fn to_runner() -> Vec<(&'static str, ToRunner)> {
-    let execute = Execute { timeout_ms: 30_000, output_limit: 1 << 20, result_limit: 8 << 20 };
+    let execute = Execute { timeout_ms: 30_000, output_limit: 1 << 20 };
     vec![
         ("preload", ToRunner::Preload(Preload { module: "numpy".into() })),
         ("execute", ToRunner::Execute(execute)),
@@ -54,9 +54,10 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         error: Some("ModuleNotFoundError: No module named 'nonesuch'".into()),
     };
     vec![
-        ("ready", FromRunner::Ready(Ready { protocol: 1, python: "3.13.5".into() })),
+        ("ready", FromRunner::Ready(Ready { protocol: 2, python: "3.13.5".into() })),
         ("preloaded", FromRunner::Preloaded(Preloaded { module: "numpy".into(), error: None })),
         ("preloaded-failed", FromRunner::Preloaded(failed)),
+        ("started", FromRunner::Started),
         ("stdout", FromRunner::Stdout(Bytes::from_static(b"zw\xc3\xb6lf 12\n\xff\x00"))),
         ("stderr", FromRunner::Stderr(Bytes::from_static(b"warning\n"))),
         ("result", FromRunner::Result(Bytes::from_static(br#"{"total": 6, "name2": "ADA"}"#))),

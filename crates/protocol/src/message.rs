@@ -27,6 +27,8 @@ pub enum FromRunner {
     Ready(Ready),
     /// Answer to one [`Preload`].
     Preloaded(Preloaded),
+    /// The code starts now: until this is said, nothing of it has run.
+    Started,
     /// Bytes the code wrote to its standard output.
     Stdout(Bytes),
     /// Bytes the code wrote to its standard error.
@@ -51,8 +53,6 @@ pub struct Execute {
     pub timeout_ms: u64,
     /// Bytes of stdout and, separately, of stderr.
     pub output_limit: u64,
-    /// Bytes of the Result payload.
-    pub result_limit: u64,
 }
 
 /// The interpreter is up and speaks this protocol.
@@ -185,6 +185,7 @@ impl TryFrom<Frame> for FromRunner {
         match frame.kind {
             Kind::Ready => from_json(&frame).map(Self::Ready),
             Kind::Preloaded => from_json(&frame).map(Self::Preloaded),
+            Kind::Started => Ok(Self::Started),
             Kind::Stdout => Ok(Self::Stdout(frame.payload)),
             Kind::Stderr => Ok(Self::Stderr(frame.payload)),
             Kind::Result => Ok(Self::Result(frame.payload)),

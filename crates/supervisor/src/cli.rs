@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) log_format: Format,
     pub(crate) log_level: LevelFilter,
     pub(crate) engine: EngineConfig,
+    /// The size of the engine's pool is not given, but to be what suits the machine.
+    pub(crate) sizes_pool: bool,
     pub(crate) api: ApiConfig,
     pub(crate) store: StoreLimits,
     /// Memory for request bodies, bytes.

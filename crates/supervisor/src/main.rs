@@ -5,6 +5,7 @@
 mod cli;
 mod health_check;
 mod instance;
+mod pool_size;
 mod serve;
 
 use std::process::ExitCode;

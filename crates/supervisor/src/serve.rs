@@ -6,7 +6,7 @@ use api::{App, Budget};
 use axum_server::{Handle, accept::NoDelayAcceptor};
 use engine::{
     Engine, StartError,
-    driver::{Driver, DriverError, docker::DockerDriver},
+    driver::{DriverError, docker::DockerDriver},
 };
 use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::{cli::Config, instance};
+use crate::{cli::Config, instance, pool_size};
 
 /// A client that takes longer to send its headers is no client.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,8 +63,14 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let instance = instance::id(&config.data_dir).map_err(ServeError::Instance)?;
     let hardening = config.hardening(&instance, &Uuid::now_v7().to_string());
     let image = hardening.image.clone();
-    let driver: Arc<dyn Driver> = Arc::new(DockerDriver::new(&config.docker_host, hardening)?);
-    let engine = Engine::new(driver, config.engine, Arc::new(EngineLog));
+    let driver = DockerDriver::new(&config.docker_host, hardening)?;
+    let mut engine_config = config.engine;
+    if config.sizes_pool {
+        let (processors, memory) = driver.machine().await?;
+        engine_config.pool.size = pool_size::suitable(processors, memory);
+    }
+    let pool = engine_config.pool.clone();
+    let engine = Engine::new(Arc::new(driver), engine_config, Arc::new(EngineLog));
     let proven = tokio::select! {
         proven = engine.prove() => Some(proven),
         () = signals.next() => None,
@@ -89,6 +95,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         .handle(handle.clone());
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let mut server = tokio::spawn(server.serve(api::router(app).into_make_service()));
+    info!(size = pool.size, preload = pool.preloads.join(","), max_age = ?pool.max_age, "pool of containers that stand ready");
     info!(%address, %image, %instance, version = env!("CARGO_PKG_VERSION"), "ready: the API is open to whoever can reach it");
 
     let failed = tokio::select! {

@@ -1,7 +1,7 @@
 //! What happens in the engine, as log lines.
 
 use engine::events::{Event, Observer};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Writes the engine's events to the log.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,24 @@ impl Observer for EngineLog {
                 duration_ms = after.as_secs_f64() * 1e3,
                 "abandoned: the client has left"
             ),
+            Event::Retried { id, attempt } => {
+                warn!(execution.id = %id, attempt, "container died before the code started: trying another");
+            }
+            Event::ContainerStarted { container, took } => {
+                debug!(%container, duration_ms = took.as_secs_f64() * 1e3, "container started");
+            }
+            Event::StartFailed { error, retry_in } => {
+                let retry_in_ms = retry_in.as_secs_f64() * 1e3;
+                warn!(%error, retry_in_ms, "container could not be started");
+            }
+            Event::WarmContainerDied => warn!("a container that stood ready has ended: replacing it"),
+            Event::PreloadFailed { module, error } => {
+                warn!(module, error, "module cannot be preloaded: containers do without it");
+            }
+            Event::ResizeFailed { container, error } => {
+                warn!(%container, %error, "container could not be given more memory: starting another");
+            }
+            Event::PoolWarm { containers } => debug!(containers, "the pool is warm"),
             Event::RemovalFailed { container, attempt, error } => {
                 warn!(%container, attempt, %error, "container could not be removed, trying again");
             }

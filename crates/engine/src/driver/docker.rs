@@ -7,6 +7,7 @@ use bollard::{
     Docker,
     container::{AttachContainerResults, LogOutput},
     errors::Error,
+    models::ContainerUpdateBody,
     query_parameters::{
         AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, ListContainersOptions,
         RemoveContainerOptions, StartContainerOptions,
@@ -19,6 +20,7 @@ use super::{
     Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe,
     hardening::{Hardening, INSTANCE_LABEL},
 };
+use crate::request::Memory;
 
 /// A busy engine takes seconds to create or start; one that takes longer than this will not.
 const LIFECYCLE_LIMIT: Duration = Duration::from_secs(30);
@@ -43,6 +45,14 @@ impl DockerDriver {
         let docker = Docker::connect_with_host(host)
             .map_err(|error| DriverError::Unreachable { host: host.to_owned(), reason: reason(&error) })?;
         Ok(Self { docker, host: host.to_owned(), hardening })
+    }
+
+    /// Processors and bytes of memory of the engine's machine.
+    pub async fn machine(&self) -> Result<(u32, u64), DriverError> {
+        let info = self.call("tell about its machine", LOOKUP_LIMIT, self.docker.info()).await?;
+        let processors = info.ncpu.and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
+        let memory = info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
+        Ok((processors, memory))
     }
 
     /// Gives a call of bollard's, whose own time-out covers less than the whole call, a limit, and gives up earlier if
@@ -151,6 +161,13 @@ impl Driver for DockerDriver {
             Err(error) => Err(io::Error::other(error)),
         });
         Ok(Pipe { input, output: output.boxed() })
+    }
+
+    async fn resize(&self, name: &ContainerName, memory: Memory) -> Result<(), DriverError> {
+        let bytes = i64::try_from(memory.bytes()).unwrap_or(i64::MAX);
+        let update =
+            ContainerUpdateBody { memory: Some(bytes), memory_swap: Some(bytes), ..Default::default() };
+        self.call("resize a container", LOOKUP_LIMIT, self.docker.update_container(&name.0, update)).await
     }
 
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {

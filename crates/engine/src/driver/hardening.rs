@@ -14,7 +14,7 @@ use bollard::models::{
     ResourcesUlimits,
 };
 
-use super::ContainerSpec;
+use super::{ContainerSpec, RESULT_LIMIT_VARIABLE};
 use crate::request::MIN_MEMORY;
 
 /// System calls that Python and the scientific libraries need; everything else fails with an error code.
@@ -71,7 +71,9 @@ impl Hardening {
             env: Some(
                 ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"]
                     .map(|name| format!("{name}={threads}"))
-                    .to_vec(),
+                    .into_iter()
+                    .chain([format!("{RESULT_LIMIT_VARIABLE}={}", spec.result_limit)])
+                    .collect(),
             ),
             attach_stdin: Some(true),
             attach_stdout: Some(true),
@@ -205,6 +207,7 @@ mod tests {
             max_memory: 2 << 30,
         };
         hardening.container(&ContainerSpec {
+            result_limit: 8 << 20,
             name: ContainerName("name".to_owned()),
             user: 20_001,
             memory: bounds.memory_mib(mebibytes).unwrap(),

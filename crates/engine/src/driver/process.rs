@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio_util::io::ReaderStream;
 
-use super::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe};
+use super::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe, RESULT_LIMIT_VARIABLE};
+use crate::request::Memory;
 
 /// Starts `python3 RUNNER` for every container.
 #[derive(Debug)]
@@ -39,13 +40,14 @@ impl ProcessDriver {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spawn(&self) -> std::io::Result<Process> {
+    fn spawn(&self, spec: &ContainerSpec) -> std::io::Result<Process> {
         let directory = tempfile::tempdir()?;
         let child = Command::new("python3")
             .args(["-I", "-B"])
             .arg(&self.runner)
             .arg("--workspace")
             .arg(directory.path())
+            .env(RESULT_LIMIT_VARIABLE, spec.result_limit.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -63,7 +65,7 @@ impl Driver for ProcessDriver {
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {
         let refused = |reason: String| DriverError::Refused { call: "start a process", reason };
-        let mut process = self.spawn().map_err(|error| refused(error.to_string()))?;
+        let mut process = self.spawn(spec).map_err(|error| refused(error.to_string()))?;
         let taken = (process.child.stdin.take(), process.child.stdout.take(), process.child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = taken else {
             return Err(refused("no pipes".to_owned()));
@@ -72,6 +74,10 @@ impl Driver for ProcessDriver {
         let frames = ReaderStream::new(stdout).map(|bytes| bytes.map(Chunk::Frames));
         let complaints = ReaderStream::new(stderr).map(|bytes| bytes.map(Chunk::Complaint));
         Ok(Pipe { input: Box::pin(stdin), output: futures_util::stream::select(frames, complaints).boxed() })
+    }
+
+    async fn resize(&self, _: &ContainerName, _: Memory) -> Result<(), DriverError> {
+        Ok(())
     }
 
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {

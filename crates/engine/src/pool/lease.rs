@@ -4,14 +4,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     container::Container,
-    conversation::{Collected, Conversation, Limits},
-    request::ExecutionRequest,
+    conversation::{Collected, Conversation, Parcel},
 };
 
 /// A container with its runner ready, for one execution.
 ///
-/// Dropping it, at the end of the execution or when the client has left, ends the pipe and hands the container to the
-/// reaper. It cannot be given back: no container serves twice.
+/// Dropping it, when the client has left, ends the pipe and hands the container to the reaper. It cannot be given back: no
+/// container serves twice.
 pub(crate) struct Lease {
     // Dropped first: the engine cannot remove a container whose flooded attach nobody reads.
     conversation: Conversation,
@@ -23,16 +22,21 @@ impl Lease {
         Self { conversation, container }
     }
 
-    /// Runs the one request this container is for. The pipe ends with it; what is left is the container, to be asked how it
-    /// ended and to be dropped.
+    pub(super) fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// Runs the one request this container is for. What is left is a container to be asked how it ended, and to be dropped.
     pub(crate) async fn run(
         mut self,
-        request: ExecutionRequest,
-        limits: Limits,
+        parcel: &mut Parcel,
         cancel: &CancellationToken,
     ) -> (Collected, Container) {
-        let collected = self.conversation.run(request, limits, cancel).await;
-        drop(self.conversation);
+        let collected = self.conversation.run(parcel, cancel).await;
+        if collected.end.is_clean() {
+            // The runner goes when its pipe does: behind the answer, and when nothing else is to be done.
+            self.container.keep_until_removed(self.conversation);
+        }
         (collected, self.container)
     }
 }

@@ -18,10 +18,12 @@ use crate::{
     Engine, ExecuteError,
     driver::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe},
     events::{Event, Observer},
+    request::Memory,
 };
 
 const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
-const READY_2: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":2,\"python\":\"3\"}";
+const READY_3: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":3,\"python\":\"3\"}";
+const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
 const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
 const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
 const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
@@ -51,7 +53,7 @@ enum Script {
 }
 
 fn healthy() -> Script {
-    Script::Says(vec![READY, RESULT, FINISHED])
+    Script::Says(vec![READY, STARTED, RESULT, FINISHED])
 }
 
 #[async_trait]
@@ -101,6 +103,10 @@ impl Driver for Scripted {
             }
         };
         Ok(Pipe { input: Box::pin(tokio::io::sink()), output })
+    }
+
+    async fn resize(&self, _: &ContainerName, _: Memory) -> Result<(), DriverError> {
+        Ok(())
     }
 
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
@@ -173,8 +179,8 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
     let cases: [(Vec<&'static [u8]>, &str); 6] = [
         (vec![READY, b"\x7f\0\0\0\0"], "unknown frame kind 0x7f"),
         (vec![READY, huge], "Result frame of 4294967295 bytes is over its cap of 10000"),
-        (vec![READY, READY], "a message out of order"),
-        (vec![READY, RESULT, RESULT], "a message out of order"),
+        (vec![READY, STARTED, READY], "a message out of order"),
+        (vec![READY, STARTED, RESULT, RESULT], "a message out of order"),
         (vec![READY, b"\x85\0\0\0\x02[]", FINISHED], "no result"),
         (vec![READY, b"\x85\0\0\0\x02{]", FINISHED], "expected a name at byte 2"),
     ];
@@ -183,7 +189,7 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
         assert_eq!((status, text), (Status::Crashed, format!("the runner's report is not valid: {error}")));
     }
     assert_eq!(outcome_of(Script::Says(finished_without_result)).await.0, Status::Crashed);
-    let (status, text) = outcome_of(Script::Says(vec![READY, STDOUT, &[0x83, 0, 0]])).await;
+    let (status, text) = outcome_of(Script::Says(vec![READY, STARTED, STDOUT, &[0x83, 0, 0]])).await;
     assert_eq!(
         (status, text.as_str()),
         (Status::Crashed, "the runner ended without a report (exit status 70)")
@@ -225,7 +231,7 @@ async fn a_runner_that_does_not_heed_a_cancel_is_still_told_as_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn health_says_why_code_cannot_run_and_recovers_by_itself() {
-    let dies = || Script::Says(vec![READY]);
+    let dies = || Script::Says(vec![READY, STARTED]);
     with_script(vec![dies(), dies(), dies()], async |engine, driver, _| {
         assert!(engine.health().await.is_ok());
         // A run that ends without a report proves nothing, not even if it is the trial itself.
@@ -326,10 +332,10 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
         Script::Refuses,
         Script::Complains("python3: not found\n"),
         Script::Says(vec![b"HTTP/1.1"]),
-        Script::Gone(vec![READY]),
-        Script::StillRuns(vec![READY]),
+        Script::Gone(vec![READY, STARTED]),
+        Script::StillRuns(vec![READY, STARTED]),
         Script::SaysThenHangs(vec![]),
-        Script::Says(vec![READY_2]),
+        Script::Says(vec![READY_3]),
     ];
     with_script(script, async |engine, _, heard| {
         let expected = [
@@ -339,7 +345,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the container was lost during the run: the container is gone",
             "the container was lost during the run: its pipe broke while it was running",
             "the runner was not ready within 30 s",
-            "the runner image speaks version 2 of the protocol and this control plane version 1: \
+            "the runner image speaks version 3 of the protocol and this control plane version 2: \
              build both from the same release",
         ];
         for expected in expected {

@@ -10,14 +10,14 @@ use std::{
 
 use api::ApiConfig;
 use clap::{Args, ValueEnum};
-use engine::{Bounds, EngineConfig, MIN_MEMORY, driver::hardening::Hardening, size::ByteSize};
+use engine::{Bounds, EngineConfig, MIN_MEMORY, PoolConfig, driver::hardening::Hardening, size::ByteSize};
 use store::StoreLimits;
 use telemetry::logging::Format;
 use tracing::level_filters::LevelFilter;
 
 use super::{
     Config, Conflict,
-    values::{Bytes, Cpus, Seconds, cpus, duration, size},
+    values::{Bytes, Cpus, Preloads, Seconds, cpus, duration, preloads, size},
 };
 
 /// Name of the runner image this version is released with.
@@ -105,6 +105,29 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_QUEUE_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("1ms", "1h"))]
     queue_timeout: Seconds,
 
+    /// Containers that stand ready, each for one execution; 0: every request waits for the start of its own
+    /// [default: 4 a processor, as far as they fit into a quarter of the memory that is free].
+    #[arg(long, env = "CODE_SANDBOX_POOL_SIZE", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pool_size: Option<u32>,
+
+    /// Modules that a container imports while it stands ready, in this order; empty for none.
+    #[arg(
+        long,
+        env = "CODE_SANDBOX_PRELOAD",
+        default_value = "numpy,pandas,matplotlib.pyplot",
+        value_name = "MODULES",
+        value_parser = preloads
+    )]
+    preload: Preloads,
+
+    /// How long a container may stand ready before it is replaced.
+    #[arg(long, env = "CODE_SANDBOX_POOL_MAX_AGE", default_value = "1h", value_name = "TIME", value_parser = duration("1s", "30days"))]
+    pool_max_age: Seconds,
+
+    /// Containers that are started, and separately that import modules, at the same time [default: the processors].
+    #[arg(long, env = "CODE_SANDBOX_REFILL_CONCURRENCY", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    refill_concurrency: Option<u32>,
+
     /// Folder of the uploaded data and of this instance's identity; one control plane each.
     #[arg(long, env = "CODE_SANDBOX_DATA_DIR", default_value = "/data", value_name = "PATH")]
     data_dir: PathBuf,
@@ -172,6 +195,8 @@ impl Flags {
         }
         let processors = available_parallelism().map_or(1, NonZeroUsize::get);
         let max_executions = self.max_executions.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
+        let refill_concurrency =
+            self.refill_concurrency.unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
         let local = || "unix:///var/run/docker.sock".to_owned();
         let docker_host =
             self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()).unwrap_or_else(local);
@@ -194,7 +219,16 @@ impl Flags {
                     default_memory: self.memory.0.0,
                     max_memory: self.max_memory.0.0,
                 },
+                pool: PoolConfig {
+                    // Without the flag decided at start, when the engine can be asked.
+                    size: self.pool_size.map_or(0, |size| size as usize),
+                    preloads: self.preload.0,
+                    max_age: self.pool_max_age.0,
+                    refill_concurrency: NonZeroUsize::new(refill_concurrency as usize)
+                        .unwrap_or(NonZeroUsize::MIN),
+                },
             },
+            sizes_pool: self.pool_size.is_none(),
             api: ApiConfig {
                 max_body: self.max_body.0.0,
                 max_code_size: self.max_code_size.0.0,

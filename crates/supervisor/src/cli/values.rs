@@ -17,6 +17,10 @@ pub(super) struct Seconds(pub(super) Duration);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cpus(NonZeroU32);
 
+/// Dotted names of Python modules, as in `numpy,pandas`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Preloads(pub(super) Vec<String>);
+
 impl Cpus {
     pub(super) fn milli(self) -> NonZeroU32 {
         self.0
@@ -68,6 +72,22 @@ pub(super) fn cpus(text: &str) -> Result<Cpus, String> {
         .and_then(|milli| NonZeroU32::new(milli.round() as u32))
         .map(Cpus)
         .ok_or_else(|| "takes a number from 0.01 to 1024, such as 1 or 0.5".to_owned())
+}
+
+/// Parses a list of modules; whether the image has them shows when they are imported.
+pub(super) fn preloads(text: &str) -> Result<Preloads, String> {
+    let identifier = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with(|c: char| c.is_ascii_digit())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let modules: Vec<String> =
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if modules.iter().all(|module| module.len() <= 255 && module.split('.').all(identifier)) {
+        Ok(Preloads(modules))
+    } else {
+        Err("takes names of modules with commas between, such as numpy,pandas,matplotlib.pyplot".to_owned())
+    }
 }
 
 /// Checks the scheme; the rest is tried at start.

@@ -1,0 +1,332 @@
+//! The one task that owns the pool's state: it sees everything that happens, asks the policy, and does what it says.
+//!
+//! ```text
+//! start ──> standing (keeper) ──> leased, gone from here
+//!             │    └─ preload, one module a step
+//!             └─ died or retired ──> removed, refilled
+//! ```
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    LaunchError, Launcher, Refills,
+    keeper::{self, Command, Report},
+    lease::Lease,
+    pace::Pace,
+    policy::{Action, Policy, Situation, Standing, Waiting},
+};
+use crate::{
+    container::Container,
+    conversation::Conversation,
+    events::{Event, Observer},
+    request::{Memory, Timeout},
+};
+
+/// A container that dies so soon after its start says something about all of them.
+const TOO_YOUNG_TO_DIE: Duration = Duration::from_secs(1);
+
+/// A request that waits for a container.
+pub(super) struct Waiter {
+    pub(super) level: usize,
+    /// Memory and time of a container that is to be started for it alone.
+    pub(super) special: Option<(Memory, Timeout)>,
+    pub(super) reply: oneshot::Sender<Result<Lease, LaunchError>>,
+}
+
+impl Waiter {
+    /// If the request has left meanwhile, the lease is dropped and the container removed.
+    pub(super) fn serve(self, lease: Result<Lease, LaunchError>) {
+        let _ = self.reply.send(lease);
+    }
+}
+
+/// A container that stands ready.
+struct Kept {
+    number: u64,
+    level: usize,
+    busy: bool,
+    since: Instant,
+    commands: mpsc::Sender<Command>,
+}
+
+/// A start that has ended.
+struct Started {
+    launched: Result<(Conversation, Container), LaunchError>,
+    took: Duration,
+    waiter: Option<Waiter>,
+}
+
+pub(super) struct Actor {
+    pub(super) policy: Policy,
+    /// The policy's size once the pool is to be filled.
+    pub(super) full_size: usize,
+    pub(super) preloads: Vec<String>,
+    pub(super) max_age: Duration,
+    pub(super) launcher: Launcher,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) pace: Pace,
+    pub(super) refills: Refills,
+    pub(super) requests: mpsc::Receiver<Waiter>,
+    pub(super) fill: CancellationToken,
+    pub(super) stop: CancellationToken,
+    pub(super) state: State,
+}
+
+/// What changes.
+#[derive(Default)]
+pub(super) struct State {
+    standing: Vec<Kept>,
+    waiting: VecDeque<Waiter>,
+    starts: JoinSet<Started>,
+    keepers: JoinSet<()>,
+    /// Starts under way that are not for one waiter alone.
+    starting: usize,
+    numbers: u64,
+    at_rest: bool,
+}
+
+impl Actor {
+    /// Runs until it is told to stop, and then until everything it has begun has ended.
+    pub(super) async fn run(mut self) {
+        let (reports, mut told) = mpsc::channel(64);
+        loop {
+            self.act();
+            let wake_up = self.wake_up();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                () = self.fill.cancelled(), if self.policy.size < self.full_size => self.policy.size = self.full_size,
+                Some(report) = told.recv() => self.heed(report),
+                Some(started) = self.state.starts.join_next() => {
+                    // A start that panicked has told so already; what it would have served asks again.
+                    if let Ok(started) = started {
+                        self.take(started, &reports);
+                    }
+                }
+                waiter = self.requests.recv() => match waiter {
+                    Some(waiter) => self.state.waiting.push_back(waiter),
+                    None => break,
+                },
+                Some(_) = self.state.keepers.join_next() => {}
+                () = self.launcher.slots.freed(), if self.launcher.slots.free() == 0 => {}
+                () = sleep_until(wake_up.unwrap_or_else(Instant::now)), if wake_up.is_some() => {}
+            }
+        }
+        self.finish(told).await;
+    }
+
+    /// Does what the policy says.
+    fn act(&mut self) {
+        self.state.waiting.retain(|waiter| !waiter.reply.is_closed());
+        let situation = self.situation();
+        let actions = self.policy.decide(&situation);
+        self.tell_if_at_rest(&situation);
+        let mut waiting: Vec<Option<Waiter>> = self.state.waiting.drain(..).map(Some).collect();
+        let mut gone = Vec::new();
+        for action in actions {
+            match action {
+                Action::Lease { standing, waiting: index } => {
+                    if let Some(waiter) = waiting[index].take() {
+                        self.pace.leased();
+                        waiting[index] = self.state.standing[standing].lease_to(waiter);
+                        gone.push(standing);
+                    }
+                }
+                Action::Retire { standing } => {
+                    self.state.standing[standing].command(Command::Retire);
+                    gone.push(standing);
+                }
+                Action::Preload { standing } => {
+                    let kept = &mut self.state.standing[standing];
+                    kept.busy = true;
+                    kept.command(Command::Preload(self.preloads[kept.level].clone()));
+                }
+                Action::Start => self.start(None),
+                Action::StartFor { waiting: index } => self.start(waiting[index].take()),
+            }
+        }
+        gone.sort_unstable();
+        for index in gone.into_iter().rev() {
+            self.state.standing.swap_remove(index);
+        }
+        self.state.waiting = waiting.into_iter().flatten().collect();
+        self.pace.set_pressed(!self.state.waiting.is_empty());
+    }
+
+    fn situation(&self) -> Situation {
+        let state = &self.state;
+        let standing = |kept: &Kept| Standing {
+            level: kept.level,
+            busy: kept.busy,
+            old: kept.since.elapsed() >= self.max_age,
+        };
+        // Those whose own container is being started are no longer in the queue, but count among the starts.
+        let served = Waiting { level: 0, special: true, served: true };
+        let special_starts = state.starts.len() - state.starting;
+        let waiting = |waiter: &Waiter| Waiting {
+            level: waiter.level,
+            special: waiter.special.is_some(),
+            served: false,
+        };
+        Situation {
+            standing: state.standing.iter().map(standing).collect(),
+            waiting: state
+                .waiting
+                .iter()
+                .map(waiting)
+                .chain(std::iter::repeat_n(served, special_starts))
+                .collect(),
+            starting: state.starting,
+            slots: self.launcher.slots.free(),
+            calm: self.pace.calm_at().is_none(),
+            backing_off: self.refills.retry_at().is_some(),
+        }
+    }
+
+    fn tell_if_at_rest(&mut self, situation: &Situation) {
+        let at_rest = self.policy.size > 0 && self.policy.is_at_rest(situation);
+        if at_rest && !self.state.at_rest {
+            self.observer.observe(&Event::PoolWarm { containers: situation.standing.len() });
+        }
+        self.state.at_rest = at_rest;
+    }
+
+    /// When there is something to decide that no event announces.
+    fn wake_up(&self) -> Option<Instant> {
+        let oldest = self.state.standing.iter().map(|kept| kept.since + self.max_age).min();
+        [self.pace.calm_at(), self.refills.retry_at(), oldest]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > Instant::now())
+            .min()
+    }
+
+    fn start(&mut self, waiter: Option<Waiter>) {
+        let Some(slot) = self.launcher.slots.take() else {
+            // Nobody else takes any; but who waits must not be lost.
+            self.state.waiting.extend(waiter);
+            return;
+        };
+        if waiter.is_none() {
+            self.state.starting += 1;
+        }
+        let launcher = self.launcher.clone();
+        let special = waiter.as_ref().and_then(|waiter| waiter.special);
+        self.state.starts.spawn(async move {
+            let began = Instant::now();
+            let launched = launcher.launch(slot, special).await;
+            Started { launched, took: began.elapsed(), waiter }
+        });
+    }
+
+    fn take(&mut self, Started { launched, took, waiter }: Started, reports: &mpsc::Sender<Report>) {
+        if waiter.is_none() {
+            self.state.starting -= 1;
+        }
+        match launched {
+            Ok((conversation, container)) => {
+                self.refills.succeeded();
+                self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
+                match waiter.or_else(|| self.next_in_line()) {
+                    Some(waiter) => {
+                        self.pace.leased();
+                        waiter.serve(Ok(Lease::new(conversation, container)));
+                    }
+                    None => self.keep(conversation, container, reports.clone()),
+                }
+            }
+            Err(error) => {
+                let retry_in = self.refills.failed(&error);
+                self.observer.observe(&Event::StartFailed { error: &error, retry_in });
+                // One failure, one answer: the next in line has its own start.
+                if let Some(waiter) = waiter.or_else(|| self.next_in_line()) {
+                    waiter.serve(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Of those whom any container serves.
+    fn next_in_line(&mut self) -> Option<Waiter> {
+        let waiting = &mut self.state.waiting;
+        let next = waiting.iter().position(|waiter| waiter.special.is_none() && !waiter.reply.is_closed())?;
+        waiting.remove(next)
+    }
+
+    fn keep(&mut self, conversation: Conversation, container: Container, reports: mpsc::Sender<Report>) {
+        let number = self.state.numbers;
+        self.state.numbers += 1;
+        let (commands, orders) = mpsc::channel(1);
+        self.state.keepers.spawn(keeper::keep(number, conversation, container, orders, reports));
+        let since = Instant::now();
+        self.state.standing.push(Kept { number, level: 0, busy: false, since, commands });
+    }
+
+    fn heed(&mut self, report: Report) {
+        match report {
+            Report::Preloaded { number, error } => {
+                let Some(kept) = self.state.standing.iter_mut().find(|kept| kept.number == number) else {
+                    return;
+                };
+                let module = &self.preloads[kept.level];
+                if let Some(error) = error {
+                    self.observer.observe(&Event::PreloadFailed { module, error: &error });
+                }
+                kept.level += 1;
+                kept.busy = false;
+            }
+            Report::Died { number, age, waiter } => {
+                self.state.standing.retain(|kept| kept.number != number);
+                self.observer.observe(&Event::WarmContainerDied);
+                if age < TOO_YOUNG_TO_DIE {
+                    // Not somebody's hand: the next one would die as well.
+                    self.refills.failed(&"containers end by themselves as soon as they are ready");
+                }
+                if let Some(waiter) = waiter {
+                    self.state.waiting.push_front(waiter);
+                }
+            }
+        }
+    }
+
+    /// Every start ends, every container goes to the reaper, everybody who still waits is told.
+    async fn finish(mut self, mut told: mpsc::Receiver<Report>) {
+        self.requests.close();
+        self.state.standing.clear();
+        let reports = async { while told.recv().await.is_some() {} };
+        let ended = async {
+            while self.state.starts.join_next().await.is_some() {}
+            while self.state.keepers.join_next().await.is_some() {}
+        };
+        // A keeper may have something to say before it ends.
+        tokio::select! {
+            () = ended => {}
+            () = reports => {}
+        }
+    }
+}
+
+impl Kept {
+    /// One command at a time: a keeper that is free has taken the last one. One that has died meanwhile reports so.
+    fn command(&self, command: Command) {
+        let _ = self.commands.try_send(command);
+    }
+
+    /// Gives the waiter back if the keeper has died meanwhile.
+    fn lease_to(&self, waiter: Waiter) -> Option<Waiter> {
+        match self.commands.try_send(Command::Lease(waiter)).map_err(TrySendError::into_inner) {
+            Err(Command::Lease(waiter)) => Some(waiter),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the pool does next: a pure function of what is warm, wanted and running. No clock, no I/O.
+//!
+//! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
+//!    else the warmest.
+//! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
+//!    for a moment: a burst that the pool can serve is not slowed down by its own refill.
+//! 3. What is left of the time goes into warmth: one module a step, the furthest container first, when the pool is full.
+
+/// What does not change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Policy {
+    /// Containers that shall stand ready.
+    pub(super) size: usize,
+    /// Modules to preload in each.
+    pub(super) levels: usize,
+    /// Starts, and separately preloads, at the same time.
+    pub(super) at_once: usize,
+}
+
+/// A container that belongs to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Modules it has.
+    pub(super) level: usize,
+    /// Preloads one now: cannot be leased until that is done.
+    pub(super) busy: bool,
+    /// Has stood for longer than it should.
+    pub(super) old: bool,
+}
+
+/// A request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// Modules its code asks for.
+    pub(super) level: usize,
+    /// Needs a container that is started for it alone.
+    pub(super) special: bool,
+    /// That one is being started.
+    pub(super) served: bool,
+}
+
+/// Everything a decision rests on.
+#[derive(Clone, Debug)]
+pub(super) struct Situation {
+    pub(super) standing: Vec<Standing>,
+    /// In order of arrival.
+    pub(super) waiting: Vec<Waiting>,
+    /// Starts under way that anybody may have.
+    pub(super) starting: usize,
+    /// Containers that may still be created.
+    pub(super) slots: usize,
+    /// Nothing was leased for a moment.
+    pub(super) calm: bool,
+    /// The last start failed, and it is too early for another that nobody waits for.
+    pub(super) backing_off: bool,
+}
+
+/// One thing to do; indices are those of the situation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Lease { standing: usize, waiting: usize },
+    Start,
+    StartFor { waiting: usize },
+    Preload { standing: usize },
+    Retire { standing: usize },
+}
+
+impl Policy {
+    pub(super) fn decide(&self, situation: &Situation) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut free: Vec<(usize, Standing)> =
+            situation.standing.iter().copied().enumerate().filter(|(_, container)| !container.busy).collect();
+        let mut special_starts = situation.waiting.iter().filter(|waiting| waiting.served).count();
+        let mut slots = situation.slots;
+        let mut unserved = 0;
+
+        for (index, waiting) in situation.waiting.iter().enumerate().filter(|(_, waiting)| !waiting.served) {
+            if waiting.special {
+                if slots > 0 && situation.starting + special_starts < self.at_once {
+                    actions.push(Action::StartFor { waiting: index });
+                    special_starts += 1;
+                    slots -= 1;
+                }
+            } else if let Some(standing) = take_best(&mut free, waiting.level) {
+                actions.push(Action::Lease { standing, waiting: index });
+            } else {
+                unserved += 1;
+            }
+        }
+
+        let somebody_waits = unserved > 0 || situation.waiting.iter().any(|waiting| waiting.special);
+        let busy = situation.standing.iter().filter(|container| container.busy).count();
+        let kept = free.len() + busy;
+        let missing = (unserved + self.size).saturating_sub(kept + situation.starting);
+        let refills = !situation.backing_off && (somebody_waits || situation.calm);
+        let wanted = if refills { missing } else { missing.min(unserved.saturating_sub(situation.starting)) };
+        let room = self.at_once.saturating_sub(situation.starting + special_starts);
+        let starts = wanted.min(room).min(slots);
+        actions.extend(std::iter::repeat_n(Action::Start, starts));
+
+        if situation.calm && !somebody_waits {
+            let mut preloads = self.at_once.saturating_sub(busy);
+            if starts == 0 && situation.starting == 0 {
+                free.sort_by_key(|(_, container)| container.level);
+                while preloads > 0
+                    && let Some(at) = free.iter().rposition(|(_, container)| container.level < self.levels)
+                {
+                    let (standing, _) = free.remove(at);
+                    actions.push(Action::Preload { standing });
+                    preloads -= 1;
+                }
+                // One at a time, and only from a full pool: the refill follows.
+                if kept >= self.size
+                    && let Some((standing, _)) = free.iter().find(|(_, container)| container.old)
+                {
+                    actions.push(Action::Retire { standing: *standing });
+                }
+            }
+        }
+        actions
+    }
+
+    /// Whether everything is as warm as it gets.
+    pub(super) fn is_at_rest(&self, situation: &Situation) -> bool {
+        situation.waiting.is_empty()
+            && situation.standing.len() >= self.size
+            && situation.standing.iter().all(|container| !container.busy && container.level >= self.levels)
+    }
+}
+
+/// The coldest container with this level, else the warmest.
+fn take_best(free: &mut Vec<(usize, Standing)>, level: usize) -> Option<usize> {
+    let fits = free.iter().enumerate().filter(|(_, (_, container))| container.level >= level);
+    let best = fits.min_by_key(|(_, (_, container))| container.level);
+    let best = best.or_else(|| free.iter().enumerate().max_by_key(|(_, (_, container))| container.level));
+    let at = best.map(|(at, _)| at)?;
+    Some(free.remove(at).0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const POLICY: Policy = Policy { size: 4, levels: 3, at_once: 2 };
+
+fn ready(level: usize) -> Standing {
+    Standing { level, busy: false, old: false }
+}
+
+fn wants(level: usize) -> Waiting {
+    Waiting { level, special: false, served: false }
+}
+
+fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
+    let (standing, waiting) = (standing.to_vec(), waiting.to_vec());
+    Situation { standing, waiting, starting: 0, slots: 10, calm: true, backing_off: false }
+}
+
+fn leases(actions: &[Action]) -> Vec<(usize, usize)> {
+    let lease = |action: &Action| match *action {
+        Action::Lease { standing, waiting } => Some((standing, waiting)),
+        _ => None,
+    };
+    actions.iter().filter_map(lease).collect()
+}
+
+fn count(actions: &[Action], which: impl Fn(&Action) -> bool) -> usize {
+    actions.iter().filter(|action| which(action)).count()
+}
+
+fn starts(actions: &[Action]) -> usize {
+    count(actions, |action| matches!(action, Action::Start | Action::StartFor { .. }))
+}
+
+#[test]
+fn a_request_gets_the_coldest_container_that_has_what_it_imports_else_the_warmest() {
+    let standing = [ready(3), ready(0), ready(2)];
+    for (level, chosen) in [(0, 1), (1, 2), (2, 2), (3, 0)] {
+        assert_eq!(leases(&POLICY.decide(&situation(&standing, &[wants(level)]))), [(chosen, 0)], "{level}");
+    }
+    let cold = [ready(0), ready(1)];
+    assert_eq!(leases(&POLICY.decide(&situation(&cold, &[wants(3)]))), [(1, 0)]);
+}
+
+#[test]
+fn an_empty_pool_is_filled_and_a_full_one_is_warmed_and_then_left_alone() {
+    assert_eq!(POLICY.decide(&situation(&[], &[])), [Action::Start, Action::Start]);
+    let warming = POLICY.decide(&situation(&[ready(0), ready(2), ready(3), ready(1)], &[]));
+    assert_eq!(warming, [Action::Preload { standing: 1 }, Action::Preload { standing: 3 }]);
+    assert_eq!(POLICY.decide(&situation(&[ready(3); 4], &[])), []);
+    assert!(POLICY.is_at_rest(&situation(&[ready(3); 4], &[])));
+}
+
+#[test]
+fn within_a_burst_nothing_is_refilled_or_warmed_until_somebody_waits() {
+    let mut burst = situation(&[ready(0)], &[wants(0)]);
+    burst.calm = false;
+    assert_eq!(POLICY.decide(&burst), [Action::Lease { standing: 0, waiting: 0 }]);
+    burst.waiting.push(wants(0));
+    assert_eq!(starts(&POLICY.decide(&burst)), 2);
+}
+
+#[test]
+fn after_a_failure_starts_happen_only_for_those_who_wait() {
+    let mut failing = situation(&[], &[]);
+    failing.backing_off = true;
+    assert_eq!(POLICY.decide(&failing), []);
+    failing.waiting.push(wants(0));
+    assert_eq!(POLICY.decide(&failing), [Action::Start]);
+}
+
+#[test]
+fn without_a_pool_each_request_has_its_start_and_nothing_else_happens() {
+    let policy = Policy { size: 0, ..POLICY };
+    assert_eq!(policy.decide(&situation(&[], &[])), []);
+    assert_eq!(policy.decide(&situation(&[], &[wants(3)])), [Action::Start]);
+}
+
+#[test]
+fn an_old_container_is_replaced_one_at_a_time_when_the_pool_is_full() {
+    let old = Standing { old: true, ..ready(3) };
+    assert_eq!(POLICY.decide(&situation(&[old; 4], &[])), [Action::Retire { standing: 0 }]);
+    assert_eq!(POLICY.decide(&situation(&[old; 3], &[])), [Action::Start]);
+}
+
+fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
+    let standing = (0..4_usize, any::<bool>(), any::<bool>()).prop_map(|(level, busy, old)| Standing {
+        level,
+        busy,
+        old,
+    });
+    let waiting = (0..4_usize, any::<bool>(), any::<bool>()).prop_map(|(level, special, served)| Waiting {
+        level,
+        special,
+        served: special && served,
+    });
+    let policy = (0..8_usize, 0..4_usize, 1..4_usize).prop_map(|(size, levels, at_once)| Policy {
+        size,
+        levels,
+        at_once,
+    });
+    let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
+    (policy, lists, 0..4_usize, 0..12_usize, any::<bool>(), any::<bool>()).prop_map(
+        |(policy, (standing, waiting), starting, slots, calm, backing_off)| {
+            (policy, Situation { standing, waiting, starting, slots, calm, backing_off })
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_container_is_used_twice_and_none_that_is_busy((policy, situation) in any_situation()) {
+        let mut used = HashSet::new();
+        for action in policy.decide(&situation) {
+            let (Action::Lease { standing, .. } | Action::Preload { standing } | Action::Retire { standing }) = action else {
+                continue;
+            };
+            prop_assert!(used.insert(standing));
+            prop_assert!(!situation.standing[standing].busy);
+        }
+    }
+
+    #[test]
+    fn nobody_is_overtaken((policy, situation) in any_situation()) {
+        let served: Vec<usize> = leases(&policy.decide(&situation)).iter().map(|(_, waiting)| *waiting).collect();
+        let ordinary: Vec<usize> =
+            (0..situation.waiting.len()).filter(|index| !situation.waiting[*index].special).collect();
+        prop_assert_eq!(&served[..], &ordinary[..served.len()]);
+        let free = situation.standing.iter().filter(|container| !container.busy).count();
+        prop_assert_eq!(served.len(), free.min(ordinary.len()));
+    }
+
+    #[test]
+    fn starts_keep_to_their_limits((policy, situation) in any_situation()) {
+        let actions = policy.decide(&situation);
+        let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
+        prop_assert!(starts(&actions) <= situation.slots);
+        prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= policy.at_once);
+    }
+
+    #[test]
+    fn the_pool_never_grows_beyond_its_size_and_those_who_wait((policy, situation) in any_situation()) {
+        let actions = policy.decide(&situation);
+        let refills = count(&actions, |action| *action == Action::Start);
+        let ordinary = situation.waiting.iter().filter(|waiting| !waiting.special).count();
+        let after = situation.standing.len() + situation.starting + refills;
+        prop_assert!(refills == 0 || after <= policy.size + ordinary);
+    }
+
+    #[test]
+    fn who_waits_is_always_being_served_if_anything_can_be_started((policy, situation) in any_situation()) {
+        let actions = policy.decide(&situation);
+        let waiting = situation.waiting.iter().filter(|waiting| !waiting.served).count();
+        let busy = situation.standing.iter().any(|container| container.busy);
+        if waiting > 0 && situation.slots > 0 && !busy && leases(&actions).is_empty() {
+            let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
+            prop_assert!(starts(&actions) + under_way > 0);
+        }
+    }
+
+    #[test]
+    fn nothing_is_warmed_while_somebody_waits((policy, situation) in any_situation()) {
+        let actions = policy.decide(&situation);
+        let idle_work = count(&actions, |action| matches!(action, Action::Preload { .. } | Action::Retire { .. }));
+        let left_waiting = situation.waiting.len() - leases(&actions).len();
+        prop_assert!(idle_work == 0 || left_waiting == 0);
+    }
+}

@@ -1,0 +1,43 @@
+"""The one message from the child to the parent: the request is whole, the code starts now. The child is still ours then.
+
+    [u32 length of the limits][u32 length of the leftover][u64 length of stdin] limits as JSON, leftover, stdin
+"""
+
+import os
+from _struct import Struct
+
+from plain_json import dumps, loads
+
+_LENGTHS = Struct(">IIQ")
+READ_SIZE = 64 * 1024
+
+
+class Start:
+    def __init__(self, limits, leftover, stdin):
+        self.timeout = limits["timeout"]  # seconds of wall clock
+        self.output_limit = limits["output_limit"]  # bytes of stdout, and of stderr
+        self.leftover = leftover  # what of the conversation the child had read beyond the request
+        self.stdin = stdin  # what the code reads from its standard input
+
+
+def say_start(writer, execution, leftover):
+    limits = dumps({"timeout": execution.timeout, "output_limit": execution.output_limit})
+    message = memoryview(_LENGTHS.pack(len(limits), len(leftover), len(execution.stdin)) + limits + leftover + execution.stdin)
+    while message:
+        message = message[os.write(writer, message):]
+
+
+def await_start(reader):
+    """The Start, or None if the child ended without one."""
+    data = bytearray()
+    wanted = _LENGTHS.size
+    while len(data) < wanted:
+        chunk = os.read(reader, READ_SIZE)
+        if not chunk:
+            return None
+        data += chunk
+        if wanted == _LENGTHS.size <= len(data):
+            limits, leftover, stdin = _LENGTHS.unpack_from(data)
+            wanted += limits + leftover + stdin
+    at = _LENGTHS.size
+    return Start(loads(data[at:at + limits]), bytes(data[at + limits:at + limits + leftover]), bytes(data[wanted - stdin:wanted]))
