@@ -64,7 +64,7 @@ class Pandas(LibraryTest):
                    (grouped, [{"k": "a", "v_sum": 3, "v_max": 2}]), (pd.DataFrame([[1, 2]]), [{"0": 1, "1": 2}]),
                    (pd.DataFrame({"v": [1]}, index=["x"]), [{"index": "x", "v": 1}]),
                    (pd.DataFrame({"v": [1]}, index=pd.Index([7], name="id")), [{"id": 7, "v": 1}]),
-                   (pd.DataFrame({"v": [1]}, index=pd.Index([7], name="v")), [{"v": 1}]))
+                   (pd.DataFrame({"v": [1]}, index=pd.Index([7], name="v")), [{"index": 7, "v": 1}]))
 
     def test_column_types(self):
         import pandas as pd
