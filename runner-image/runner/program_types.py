@@ -29,7 +29,7 @@ _DRAWING_NAMES = {
     ("seaborn", "_BaseGrid"), ("seaborn", "Plot"), ("PIL", "Image"), ("PIL", "ImageDraw"), ("PIL", "ImageFont"),
     ("PIL", "FreeTypeFont"), ("PIL", "TransposedFont"),
 }
-_NESTING = 3  # boxplot() gives a dict of lists
+_NESTING = 3
 
 
 def is_data(value):
@@ -50,7 +50,8 @@ def is_drawing(value, nesting=_NESTING):
     if kind is list or kind is tuple:
         items = value
     elif kind is dict:
-        items = value.values()
+        # Some of boxplot()'s lists may be empty.
+        items = [item for item in value.values() if type(item) is not list or item] if len(value) <= 10 else ()
     else:
         names = [type_name(base) for base in bases(kind)]
         if names[0] != ("numpy", "ndarray") or is_made_in_python(kind):

@@ -11,7 +11,6 @@ import unittest
 
 import support
 from encode import json_text
-from support import RunnerTest
 from test_encode import encoded
 
 LETTERS = "ab \"\\/\n\t\0\x7f\x80éß\u0130\u2028\ufeff\ufffd\ud7ff\ue000\uffff😀𝔘\U0010ffff"
@@ -45,7 +44,7 @@ def exact(value):
     return [exact(item) for item in value] if isinstance(value, list) else (type(value), repr(value))
 
 
-class Json(RunnerTest):
+class Json(support.RunnerTest):
     def test_any_json_value_that_is_sent_comes_back_equal(self):
         for seed in range(3):
             rng = random.Random(seed)
@@ -185,7 +184,7 @@ class HostileObjects(unittest.TestCase):
         self.assertEqual(json_text({"\ud800": 1, "\ud801": 2}), '{"\ufffd":2}'.encode())
 
 
-class Results(RunnerTest):
+class Results(support.RunnerTest):
     def test_no_class_ends_the_collecting(self):
         answer = self.run_code(CLASSES)
         self.assertEqual(answer.status, "ok", answer.stderr)
