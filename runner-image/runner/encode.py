@@ -82,13 +82,10 @@ class Encoder:
     # ---- text
 
     def write(self, text):
-        self.charge(len(text))
-        self.pieces.append(text)
-
-    def charge(self, characters):
-        self.room -= characters
+        self.room -= len(text)
         if self.room < 0:
             raise TooLarge
+        self.pieces.append(text)
 
     def check(self, characters):
         """Refuse early what would need at least this much."""

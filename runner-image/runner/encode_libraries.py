@@ -1,11 +1,11 @@
-"""Handlers for numpy, pandas, polars and pyarrow. Nothing is imported: whoever has such a value has the library.
+"""Handlers for libraries' values. Nothing is imported: whoever has such a value has the library.
 
 Everything is converted in slices. As Python objects a column is many times its own size, and what does not fit must be
 found out before it takes the memory of everything else.
 """
 
 from duration import iso_duration
-from encode import CELL_BYTES, CONTAINERS, FEW, SCALARS, SLICE, SLICE_BYTES, slice_length, unique
+from encode import CELL_BYTES, CONTAINERS, FEW, SCALARS, SLICE_BYTES, slice_length, unique
 from encode_builtins import own_text, write_foreign
 
 NANOSECONDS = {"W": 604_800 * 10**9, "D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9,
@@ -92,9 +92,9 @@ def _pandas_frame(encoder, value, base):
     def columns(start, stop):
         part = frame if stop - start == length else frame.iloc[start:stop]
         index = [part.index.get_level_values(number).tolist() for _, number in levels]
-        return index + [_pandas_items(series) for _, series in part.items()]
+        return index + [series.tolist() if length <= FEW else _pandas_items(series) for _, series in part.items()]
 
-    size = 0 if length <= FEW else int(frame.memory_usage().sum())
+    size = sum([series.nbytes for _, series in frame.items()]) if length > FEW else 0
     encoder.write_records([name for name, _ in levels] + labels, length, columns, size)
 
 
@@ -110,37 +110,36 @@ def _index_levels(encoder, index, labels):
 
 def _pandas_series(encoder, value, base):
     series = value if type(value) is base else base(value)
-    length = len(series)
+    index, length = series.index, len(series)
     encoder.check(2 * length)
-    size = 0 if length <= FEW else series.memory_usage()
+    size = series.nbytes if length > FEW else 0
+    step = slice_length(length, size)
+    cuts = [(start, min(start + step, length)) for start in range(0, length, step)]
 
     def values(start, stop):
         return _pandas_items(series if stop - start == length else series.iloc[start:stop])
 
-    if _is_positional(series.index, length):
+    def labels(start, stop):
+        return (index if stop - start == length else index[start:stop]).tolist()
+
+    first = labels(*cuts[0]) if cuts else []
+    if all(_count(labels(*cut) if cut[0] else first, cut[0]) for cut in cuts) and (length or index.dtype.kind in "iu"):
         encoder.write_sliced(length, values, size)
         return
-    step = slice_length(length, size)
     names, least = [], 0
-    for start in range(0, length, step):
-        names += [_joined(encoder, label) for label in series.index[start:start + step].tolist()]
-        least += sum([len(name) + 4 for name in names[start:]])
+    for cut in cuts:
+        part = [_joined(encoder, label) for label in (labels(*cut) if names else first)]
+        least += sum([len(name) + 4 for name in part])
         encoder.check(least)
+        names += part
     names = unique(names)
-    encoder.write_members(
-        list(zip(names[start:start + step], values(start, min(start + step, length)))) for start in range(0, length, step))
+    encoder.write_members(list(zip(names[start:stop], values(start, stop))) for start, stop in cuts)
 
 
-def _is_positional(index, length):
-    """Whether it says nothing but the position: 0, 1, 2 and so on."""
-    if not length:
-        return index.dtype.kind in "iu"
-    for start in range(0, length, SLICE):
-        labels = index[start:start + SLICE].tolist()
-        # Comparing labels of other types could run anything, and say "equal" of 0.0 and 0.
-        if set(map(type, labels)) != {int} or labels != list(range(start, start + len(labels))):
-            return False
-    return True
+def _count(labels, start):
+    """Whether they say nothing but the position: 0, 1, 2 and so on."""
+    # Comparing labels of other types could run anything, and say "equal" of 0.0 and 0.
+    return set(map(type, labels)) == {int} and labels == list(range(start, start + len(labels)))
 
 
 def _pandas_array(encoder, value, base):

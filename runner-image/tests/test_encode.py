@@ -86,6 +86,23 @@ class Table(unittest.TestCase):
                    (Later(), {"x": 1}), (types.SimpleNamespace(a=1, _b=2, f=len), {"a": 1}), (types.MappingProxyType({"a": 1}), {"a": 1}),
                    (collections.UserDict(a=1), {"a": 1}), (collections.UserList([1]), [1]))
 
+    def test_objects_of_libraries_that_are_not_known(self):
+        class Model:  # as pydantic's: fields in __dict__, the rest in slots
+            __slots__ = ("__dict__", "__pydantic_fields_set__")
+
+            def __init__(self):
+                self.name, self.tags, self._private = "a", [1], 2
+                self.__pydantic_fields_set__ = {"name"}
+
+        class Tensor:  # as torch's: nothing that is an attribute of the instance
+            __slots__ = ()
+            shape = property(lambda self: 1 / 0)
+
+            def __repr__(self):
+                return "tensor([1, 2])"
+
+        self.check((Model(), {"name": "a", "tags": [1]}), (Tensor(), "tensor([1, 2])"), ([Tensor()], ["tensor([1, 2])"]))
+
     def test_keys_are_strings_and_the_last_of_equal_ones_wins(self):
         self.check(({1: "a", None: "b", True: "c", 1.5: "d", (1, 2): "e"}, {"1": "c", "null": "b", "1.5": "d", "(1, 2)": "e"}),
                    ({False: 1}, {"false": 1}), ({datetime.date(2020, 1, 2): 1, Color.RED: 2}, {"2020-01-02": 1, "1": 2}),

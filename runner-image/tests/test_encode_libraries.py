@@ -175,6 +175,34 @@ class Pandas(LibraryTest):
 
         self.check((Hostile({"a": [1]}), [{"a": 1}]))
 
+    def test_a_frame_that_shrinks_meanwhile(self):
+        import pandas as pd
+
+        class Drops:
+            def __repr__(self):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    frame.drop(index=range(1, 5000), inplace=True)
+                return "dropped"
+
+        frame = pd.DataFrame({"a": [Drops(), *[[1]] * 4999]})
+        rows = encoded(frame)
+        self.assertEqual((rows[0], len(frame)), ({"a": "dropped"}, 1))
+
+    def test_a_cell_that_fails_costs_its_table(self):
+        import numpy as np
+        import pandas as pd
+
+        class Fails:
+            def __repr__(self):
+                raise ValueError("no")
+
+            __eq__ = __hash__ = __repr__
+
+        for value in (pd.DataFrame({"a": [Fails()]}), pd.Series([Fails()]), np.array([Fails()], dtype=object)):
+            with self.assertRaisesRegex(ValueError, "no"):
+                encoded(value)
+
 
 @unittest.skipUnless(HAVE["polars"], "polars is not installed")
 class Polars(LibraryTest):
