@@ -7,11 +7,11 @@ A handler is given that class as `base` and uses its methods (`base.items(value)
 Text is written in pieces against a budget of characters, and large things in slices: a value that does not fit ends early,
 in memory proportional to the budget, however large or self-multiplying it is.
 
-Documented choices: dict keys become strings (`True` -> "true", `None` -> "null", 1 -> "1", a tuple its str()), and of keys
-that collide as strings the last wins. Sets are sorted if they can be. Lone surrogates become U+FFFD.
+What every value becomes is written down in docs/CODE.md.
 """
 
 from _json import encode_basestring as quote
+from itertools import islice
 from math import isfinite
 
 from plain_json import encode_flat as _encode_flat
@@ -19,6 +19,9 @@ from type_names import bases, type_name
 
 MAX_DEPTH = 100
 SLICE = 2048  # items given to the C encoder at once
+SLICE_BYTES = 4 << 20  # what a slice of a column may take before it is Python objects
+CELL_BYTES = 32  # what a cell counts for at least: as an object it is no smaller
+FEW = 64  # items taken at once from what makes them only then, of whatever size they are
 
 _int_text, _float_text = int.__repr__, float.__repr__
 PLAIN = frozenset((str, int, float, bool, type(None)))
@@ -39,36 +42,47 @@ class TooLarge(NotEncodable):
 
 def json_text(value, room=1 << 62):
     """UTF-8 JSON of one value in at most `room` bytes. Raises NotEncodable, or whatever the value's own class raises."""
-    encoder = Encoder(room)
-    encoder.write_value(value)
-    text = "".join(encoder.pieces)
     try:
-        encoded = text.encode()
+        encoded = Encoder(room).text(value).encode()
     except UnicodeEncodeError:
-        # Through UTF-16 two surrogates that make a pair become their character, others the replacement character.
-        encoded = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        encoded = mended(Encoder(room, mended).text(value)).encode()
     if len(encoded) > room:
         raise TooLarge
     return encoded
 
 
+def mended(text):
+    """Two surrogates that make a pair become their character, others U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def batches(items):
+    """An iterator in lists of a few: what makes its items on the way may make large ones, and never end."""
+    items = iter(items)
+    while batch := list(islice(items, FEW)):
+        yield batch
+
+
 class Encoder:
-    def __init__(self, room):
+    def __init__(self, room, mend=None):
         self.room = room  # characters that may still be written
+        self.mend = mend  # for dict keys, which may be the same only afterwards
         self.pieces = []
         self.path = []  # ids of the containers being written, outermost first
         self.known_types = {}
+        self.kinds = []  # keeps the types alive, and so their ids theirs
+
+    def text(self, value):
+        self.write_value(value)
+        return "".join(self.pieces)
 
     # ---- text
 
     def write(self, text):
-        self.charge(len(text))
-        self.pieces.append(text)
-
-    def charge(self, characters):
-        self.room -= characters
+        self.room -= len(text)
         if self.room < 0:
             raise TooLarge
+        self.pieces.append(text)
 
     def check(self, characters):
         """Refuse early what would need at least this much."""
@@ -102,9 +116,12 @@ class Encoder:
         for name, base in named:
             if name in SCALARS or name in CONTAINERS:
                 break
+        else:
+            raise NotEncodable("its class has no base that is known, not even object")
         is_scalar = name in SCALARS
         found = (SCALARS if is_scalar else CONTAINERS)[name], base, is_scalar
         self.known_types[id(kind)] = found
+        self.kinds.append(kind)
         return found
 
     def simplify(self, value):
@@ -113,7 +130,12 @@ class Encoder:
         if kind in PLAIN:
             return value
         handler, base, is_scalar = self.known_types.get(id(kind)) or self.find_handler(kind)
-        return handler(value, base) if is_scalar else NotImplemented
+        if is_scalar:
+            plain = handler(value, base)
+            if type(plain) not in PLAIN:
+                raise NotEncodable(f"a {type_name(kind)[1]} that is not what it says")
+            return plain
+        return self.simplify(enum_value(value)) if type_name(base) == ENUM else NotImplemented
 
     def plain_text(self, value):
         kind = type(value)
@@ -146,10 +168,17 @@ class Encoder:
 
     def key(self, key):
         """A dict key, column or index label as a string."""
-        if type(key) is str:
-            return key
+        if type(key) is not str:
+            key = self.label(key)
+        return key if self.mend is None else self.mend(key)
+
+    def label(self, key):
         plain = self.simplify(key)
         if plain is NotImplemented:
+            if type(key) is tuple:
+                # ('a', 1), whatever kinds of string and number they are.
+                simple = [self.simplify(part) for part in key]
+                key = tuple([part if plain is NotImplemented else plain for part, plain in zip(key, simple)])
             return str.__str__(str(key))
         return plain if type(plain) is str else self.plain_text(plain).strip('"')
 
@@ -157,17 +186,33 @@ class Encoder:
 
     def write_array(self, items, length):
         """`items[a:b]` must give a list or tuple for every slice."""
+        if length > SLICE:
+            self.write_sliced(length, lambda start, stop: items[start:stop])
+            return
         self.check(2 * length)
         self.write("[")
-        for start in range(0, length, SLICE):
-            if start:
-                self.write(",")
-            self.write_items(items[start:start + SLICE])
+        if part := items[:length]:
+            self.write_items(part)
+        self.write("]")
+
+    def write_sliced(self, length, part, size=0):
+        """An array of `length` items, all of them `size` bytes; `part(start, stop)` gives a list or tuple of them."""
+        self.check(2 * length)
+        step = slice_length(length, size)
+        self.write_parts(part(start, min(start + step, length)) for start in range(0, length, step))
+
+    def write_parts(self, parts):
+        """An array in lists or tuples of items; they may be empty: whose items they are may change while they are written."""
+        self.write("[")
+        separator = ""
+        for part in parts:
+            if part:
+                self.write(separator)
+                self.write_items(part)
+                separator = ","
         self.write("]")
 
     def write_items(self, items):
-        if not items:
-            return
         types = set(map(type, items))
         if types <= PLAIN:
             self.write_flat(list(items), str in types)
@@ -190,36 +235,65 @@ class Encoder:
 
     def write_object(self, pairs):
         """[(string, value)], the strings distinct."""
-        values = [value for _, value in pairs]
-        if len(pairs) <= SLICE and set(map(type, values)) <= PLAIN:
-            self.check(sum([len(text) for pair in pairs for text in pair if type(text) is str]))
-            try:
-                self.write("".join(_encode_flat(dict(pairs), 0)))
-                return
-            except ValueError:
-                pass
-        self.check(5 * len(pairs))
+        text = self.flat_object(pairs)
+        if text is None:
+            self.write("{")
+            self.write_pairs(pairs)
+            text = "}"
+        self.write(text)
+
+    def write_members(self, parts):
+        """An object in lists of (string, value), the strings of all distinct."""
         self.write("{")
-        for number, (name, value) in enumerate(pairs):
-            self.write((',' if number else '') + self.plain_text(name) + ":")
-            self.write_value(value)
+        separator = ""
+        for pairs in parts:
+            if pairs:
+                self.write(separator)
+                text = self.flat_object(pairs)
+                if text is None:
+                    self.write_pairs(pairs)
+                else:
+                    self.write(text[1:-1])
+                separator = ","
         self.write("}")
 
-    def write_records(self, labels, length, columns):
-        """An array of one object a row. `columns(a, b)` gives a list of values for each label."""
-        names = unique([self.key(label) for label in labels])
+    def flat_object(self, pairs):
+        """The text, None if not all values are plain."""
+        if not set(map(type, [value for _, value in pairs])) <= PLAIN:
+            return None
+        self.check(sum([len(text) for pair in pairs for text in pair if type(text) is str]))
+        try:
+            return "".join(_encode_flat(dict(pairs), 0))
+        except ValueError:
+            return None
+
+    def write_pairs(self, pairs):
+        self.check(5 * len(pairs))
+        for number, (name, value) in enumerate(pairs):
+            self.check(len(name))
+            self.write(("," if number else "") + quote(name) + ":")
+            self.write_value(value)
+
+    def write_records(self, names, length, columns, size=0):
+        """An array of one object a row. `columns(start, stop)` gives a list of values for each name; `size` as above."""
+        names = unique(names)
         self.check(length * (2 + sum(len(name) + 5 for name in names)))
+        step = slice_length(length, max(size, CELL_BYTES * length * len(names)))
         self.write("[")
-        for start in range(0, length, SLICE):
-            parts = columns(start, min(start + SLICE, length))
+        for start in range(0, length, step):
+            stop = min(start + step, length)
+            parts = columns(start, stop)
             plain = [self.plain_column(part) for part in parts]
+            is_plain = all(part is not None for part in plain)
+            rows = [dict(zip(names, row)) for row in zip(*(plain if is_plain else parts))] if names else [{}] * (stop - start)
+            if not rows:
+                break  # it was made shorter meanwhile
             if start:
                 self.write(",")
-            if all(part is not None for part in plain):
-                rows = [dict(zip(names, row)) for row in zip(*plain)] if names else [{}] * min(SLICE, length - start)
+            if is_plain:
                 self.write("".join(_encode_flat(rows, 0))[1:-1])
             else:
-                self.write_items([dict(zip(names, row)) for row in zip(*parts)])
+                self.write_items(rows)
         self.write("]")
 
     def plain_column(self, column):
@@ -237,6 +311,15 @@ class Encoder:
         if int in types and max(map(int.bit_length, [item for item in column if type(item) is int])) > 14000:
             return None
         return column
+
+
+def slice_length(length, size):
+    """How many of `length` things that are `size` bytes together are taken at once."""
+    return SLICE if size * SLICE <= SLICE_BYTES * length else max(1, SLICE_BYTES * length // size)
+
+
+def enum_value(member):
+    return object.__getattribute__(member, "_value_")
 
 
 def unique(names):

@@ -1,14 +1,12 @@
-"""Handlers for numpy, pandas, polars and pyarrow. Nothing is imported: whoever has such a value has the library.
+"""Handlers for libraries' values. Nothing is imported: whoever has such a value has the library.
 
-Documented choices for tables: an array of records, one object a row. Index levels that have a name come first as columns,
-unless a column has that name. An index without a name is dropped if it holds integers (what sorting and filtering leave of
-the row numbers), else it is the column "index", as reset_index() calls it: without it describe() would be unreadable.
-Repeated column names get ".1", ".2"; the levels of a column label are joined with "_". A Series is an array if its index is
-0..n-1, else an object by label.
+Everything is converted in slices. As Python objects a column is many times its own size, and what does not fit must be
+found out before it takes the memory of everything else.
 """
 
 from duration import iso_duration
-from encode import CONTAINERS, SCALARS, SLICE, unique
+from encode import CELL_BYTES, CONTAINERS, FEW, SCALARS, SLICE_BYTES, slice_length, unique
+from encode_builtins import own_text, write_foreign
 
 NANOSECONDS = {"W": 604_800 * 10**9, "D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9,
                "ms": 10**6, "us": 10**3, "ns": 1}
@@ -21,72 +19,64 @@ def _numpy_scalar(value, base):
     kind = value.dtype.kind
     if kind in "mM":
         return _numpy_times(value.reshape(1))[0]
-    if kind == "g" or kind == "f":
+    if kind == "f":
         return float(value)
     return complex.__repr__(complex(value)) if kind == "c" else value.item()
 
 
 def _numpy_void(encoder, value, base):
     """A row of a structured array, or bytes without a meaning."""
-    names = value.dtype.names
-    encoder.write_value(value.item() if names is None else dict(zip(names, value.item())))
+    encoder.write_value(_numpy_items(value.reshape(1))[0])
 
 
 def _numpy_array(encoder, value, base):
     # A plain view: what a subclass overrides is out of the way, and np.matrix has rows like everyone.
     array = base.view(value, base)
-    encoder.check(2 * array.size)
     if array.ndim == 0:
-        encoder.write_value(array.item() if array.dtype.kind not in "mM" else array[()])
-    elif array.dtype.kind in "mM":
-        encoder.write_value(_numpy_times(array))
-    elif array.dtype.names is not None:
-        encoder.write_value(_structured(array.tolist(), array.dtype.names, array.ndim))
+        encoder.write_value(_numpy_items(array.reshape(1))[0])
+        return
+    encoder.check(2 * array.size + 2 * array.size // (array.shape[-1] or 1))
+    length, size = array.shape[0], max(array.nbytes, CELL_BYTES * array.size)
+    if array.ndim > 1 and size > SLICE_BYTES * length:
+        encoder.write_parts([array[number]] for number in range(length))
     else:
-        # Slices along the first axis, each small enough that its Python objects do not matter.
-        rows = max(1, 4 * SLICE * len(array) // max(1, array.size))
-        encoder.write("[")
-        for start in range(0, len(array), rows):
-            if start:
-                encoder.write(",")
-            encoder.write_items(_plain_items(array[start:start + rows]))
-        encoder.write("]")
+        encoder.write_sliced(length, lambda start, stop: _numpy_items(array[start:stop]), size)
 
 
-def _plain_items(array):
+def _numpy_items(array):
+    """The array as nested lists. Of a masked array None stands for what is masked."""
+    kind, names = array.dtype.kind, array.dtype.names
+    if names is not None:
+        if array.ndim > 1:
+            return [_numpy_items(row) for row in array]
+        columns = [_numpy_items(array[name]) for name in names]
+        return [dict(zip(names, row)) for row in zip(*columns)] if names else [{} for _ in array]
+    if kind in "mM":
+        return _numpy_times(array)
     if array.dtype.char in "gG":
         # tolist() leaves long doubles as they are.
-        array = array.astype("d" if array.dtype.char == "g" else "D")
+        array = array.astype("d" if kind == "f" else "D")
     return array.tolist()
-
-
-def _numpy_masked(encoder, value, base):
-    encoder.check(2 * value.size)
-    encoder.write_value(base.tolist(value))
-
-
-def _structured(items, names, depth):
-    if depth == 0:
-        return dict(zip(names, items))
-    return [_structured(item, names, depth - 1) for item in items]
 
 
 def _numpy_times(array):
     """datetime64 as ISO 8601, timedelta64 as ISO 8601 durations, NaT as None; nested lists."""
-    if array.dtype.kind == "M":
-        return _nested(array.astype("U").tolist(), lambda text: None if text == "NaT" else text)
     unit, _, _ = array.dtype.str.partition("[")[2].partition("]")
-    count, letters = unit.rstrip("abcdefghijklmnopqrstuvwxyzWDYM"), unit.lstrip("0123456789")
-    size = NANOSECONDS.get(letters)
-    if size is None:  # years, months, parts of a nanosecond: no duration has them
-        return _nested(array.astype("U").tolist(), lambda text: None if text == "NaT" else text)
-    size *= int(count or 1)
-    not_a_time = -2**63
-    return _nested(array.astype("i8").tolist(), lambda number: None if number == not_a_time else iso_duration(number * size))
+    letters = unit.lstrip("0123456789")
+    size = int(unit.removesuffix(letters) or 1)
+    if array.dtype.kind == "m" and letters in NANOSECONDS:
+        size *= NANOSECONDS[letters]
+        return _nested(array.astype("i8").tolist(), lambda number: iso_duration(number * size))
+    if array.dtype.kind == "m" and letters in ("Y", "M"):
+        return _nested(array.astype("i8").tolist(), lambda number: f"{'-' if number < 0 else ''}P{abs(number * size)}{letters}")
+    # Parts of a nanosecond, and spans of no unit, are numpy's text.
+    return _nested(array.astype("U").tolist(), str)
 
 
 def _nested(items, convert):
-    return [_nested(item, convert) if type(item) is list else convert(item) for item in items]
+    if type(items) is list:
+        return [_nested(item, convert) for item in items]
+    return None if items in (None, "NaT", -2**63) else convert(items)
 
 
 # ---- pandas
@@ -94,39 +84,73 @@ def _nested(items, convert):
 
 def _pandas_frame(encoder, value, base):
     frame = value if type(value) is base else base(value)
-    length = len(frame)
+    length, width = frame.shape
+    encoder.check(length * (2 + 2 * width))
     labels = [_joined(encoder, label) for label in frame.columns.tolist()]
-    encoder.check(length * (2 + 2 * len(labels)))
-    names = list(frame.index.names)
-    if names == [None] and frame.index.dtype.kind not in "iu" and length:
-        names = ["index"]
-    levels = [(encoder.key(name), number) for number, name in enumerate(names) if name is not None]
-    levels = [(name, number) for name, number in levels if name not in labels]
+    levels = _index_levels(encoder, frame.index, labels)
 
     def columns(start, stop):
         part = frame if stop - start == length else frame.iloc[start:stop]
         index = [part.index.get_level_values(number).tolist() for _, number in levels]
-        return index + [series.tolist() for _, series in part.items()]
+        return index + [series.tolist() if length <= FEW else _pandas_items(series) for _, series in part.items()]
 
-    encoder.write_records([name for name, _ in levels] + labels, length, columns)
+    size = sum([series.nbytes for _, series in frame.items()]) if length > FEW else 0
+    encoder.write_records([name for name, _ in levels] + labels, length, columns, size)
+
+
+def _index_levels(encoder, index, labels):
+    """[(name, number)] of the index levels that become columns, named as reset_index() would."""
+    names = list(index.names)
+    if names == [None] and index.dtype.kind in "iu":
+        return []  # what sorting and filtering leave of the row numbers
+    spare = ["index"] if len(names) == 1 and "index" not in labels else [f"level_{number}" for number in range(len(names))]
+    keys = [None if name is None else _joined(encoder, name) for name in names]
+    return [(spare[number] if key is None or key in labels else key, number) for number, key in enumerate(keys)]
 
 
 def _pandas_series(encoder, value, base):
     series = value if type(value) is base else base(value)
-    encoder.check(2 * len(series))
-    values, labels = series.tolist(), series.index.tolist()
+    index, length = series.index, len(series)
+    encoder.check(2 * length)
+    size = series.nbytes if length > FEW else 0
+    step = slice_length(length, size)
+    cuts = [(start, min(start + step, length)) for start in range(0, length, step)]
+
+    def values(start, stop):
+        return _pandas_items(series if stop - start == length else series.iloc[start:stop])
+
+    def labels(start, stop):
+        return (index if stop - start == length else index[start:stop]).tolist()
+
+    first = labels(*cuts[0]) if cuts else []
+    if all(_count(labels(*cut) if cut[0] else first, cut[0]) for cut in cuts) and (length or index.dtype.kind in "iu"):
+        encoder.write_sliced(length, values, size)
+        return
+    names, least = [], 0
+    for cut in cuts:
+        part = [_joined(encoder, label) for label in (labels(*cut) if names else first)]
+        least += sum([len(name) + 4 for name in part])
+        encoder.check(least)
+        names += part
+    names = unique(names)
+    encoder.write_members(list(zip(names[start:stop], values(start, stop))) for start, stop in cuts)
+
+
+def _count(labels, start):
+    """Whether they say nothing but the position: 0, 1, 2 and so on."""
     # Comparing labels of other types could run anything, and say "equal" of 0.0 and 0.
-    if all([type(label) is int for label in labels]) and labels == list(range(len(labels))):
-        encoder.write_array(values, len(values))
-    else:
-        encoder.write_object(list(zip(unique([_joined(encoder, label) for label in labels]), values)))
+    return set(map(type, labels)) == {int} and labels == list(range(start, start + len(labels)))
 
 
 def _pandas_array(encoder, value, base):
     """Index, MultiIndex and the extension arrays."""
-    encoder.check(2 * len(value))
-    items = value.tolist()
-    encoder.write_array(items, len(items))
+    encoder.write_sliced(len(value), lambda start, stop: _pandas_items(value[start:stop]), value.nbytes)
+
+
+def _pandas_items(part):
+    if type(part.dtype).__name__ == "SparseDtype":
+        part = part.to_numpy()  # one by one each item takes a third of a millisecond
+    return part.tolist()
 
 
 def _joined(encoder, label):
@@ -140,18 +164,25 @@ def _timedelta(value, base):
     return iso_duration(((value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds) * 1_000 + value.nanoseconds)
 
 
-def _string(value, base):
-    return str.__str__(base.__str__(value))
-
-
 # ---- polars and pyarrow
 
 
 def _polars_frame(encoder, value, base):
     def columns(start, stop):
-        return [series.to_list() for series in base.slice(value, start, stop - start).get_columns()]
+        return [_polars_items(series) for series in base.slice(value, start, stop - start).get_columns()]
 
-    encoder.write_records(list(value.columns), value.height, columns)
+    encoder.write_records(list(value.columns), value.height, columns, value.estimated_size())
+
+
+def _polars_series(encoder, value, base):
+    encoder.write_sliced(len(value), lambda start, stop: _polars_items(base.slice(value, start, stop - start)),
+                         value.estimated_size())
+
+
+def _polars_items(series):
+    if "time_unit='ns'" in str(series.dtype):
+        return series.to_arrow().to_pylist()  # to_list() would cut them to microseconds
+    return series.to_list()
 
 
 def _arrow_table(encoder, value, base):
@@ -159,38 +190,60 @@ def _arrow_table(encoder, value, base):
         part = base.slice(value, start, stop - start)
         return [column.to_pylist() for column in part.columns]
 
-    encoder.write_records(list(value.schema.names), value.num_rows, columns)
-
-
-def _polars_series(encoder, value, base):
-    encoder.check(2 * len(value))
-    items = base.to_list(value)
-    encoder.write_array(items, len(items))
+    encoder.write_records(list(value.schema.names), value.num_rows, columns, value.nbytes)
 
 
 def _arrow_array(encoder, value, base):
-    encoder.check(2 * len(value))
-    items = base.to_pylist(value)
-    encoder.write_array(items, len(items))
+    encoder.write_sliced(len(value), lambda start, stop: base.slice(value, start, stop - start).to_pylist(), value.nbytes)
 
 
 def _arrow_scalar(encoder, value, base):
     encoder.write_value(value.as_py())
 
 
+# ---- scipy and networkx
+
+
+def _sparse(encoder, value, base):
+    """What scipy.sparse.coo_array((data, coords), shape) takes."""
+    encoder.check(4 * value.nnz)
+    entries = value.tocoo()
+    encoder.write_object([("shape", entries.shape), ("coords", entries.coords), ("data", entries.data)])
+
+
+def _graph(encoder, value, base):
+    """Node-link data, as networkx.node_link_data() gives it."""
+    multigraph = value.is_multigraph()
+    encoder.check(9 * len(value) + 24 * value.number_of_edges())
+    nodes = [{**data, "id": node} for node, data in value.nodes(data=True)]
+    if multigraph:
+        edges = [{**data, "source": a, "target": b, "key": key} for a, b, key, data in value.edges(keys=True, data=True)]
+    else:
+        edges = [{**data, "source": a, "target": b} for a, b, data in value.edges(data=True)]
+    encoder.write_object([("directed", value.is_directed()), ("multigraph", multigraph), ("graph", value.graph),
+                          ("nodes", nodes), ("edges", edges)])
+
+
+def _degrees(encoder, value, base):
+    write_foreign(encoder, value)
+
+
 SCALARS.update({
     ("numpy", "generic"): _numpy_scalar,
+    ("numpy", "dtype"): own_text,
     ("pandas", "NaTType"): lambda value, base: None,
     ("pandas", "NAType"): lambda value, base: None,
     ("pandas", "Timestamp"): lambda value, base: base.isoformat(value),
     ("pandas", "Timedelta"): _timedelta,
-    ("pandas", "Period"): _string,
-    ("pandas", "Interval"): _string,
+    ("pandas", "Period"): own_text,
+    ("pandas", "Interval"): own_text,
+    ("pandas", "ExtensionDtype"): own_text,
+    ("sympy", "Printable"): lambda value, base: str.__str__(repr(value)),
 })
 
 CONTAINERS.update({
     ("numpy", "ndarray"): _numpy_array,
-    ("numpy", "MaskedArray"): _numpy_masked,
+    ("numpy", "MaskedArray"): _numpy_array,
     ("numpy", "void"): _numpy_void,
     ("numpy", "bytes_"): lambda encoder, value, base: encoder.write_value(value.item()),
     ("pandas", "DataFrame"): _pandas_frame,
@@ -204,4 +257,7 @@ CONTAINERS.update({
     ("pyarrow", "Array"): _arrow_array,
     ("pyarrow", "ChunkedArray"): _arrow_array,
     ("pyarrow", "Scalar"): _arrow_scalar,
+    ("scipy", "_spbase"): _sparse,
+    ("networkx", "Graph"): _graph,
+    ("networkx", "DiDegreeView"): _degrees,
 })

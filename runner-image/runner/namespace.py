@@ -6,7 +6,7 @@ import os
 import sys
 from types import ModuleType
 
-from program_types import is_program
+from program_types import is_data
 from source import FILENAME, SourceLoader
 
 _RUNNER = os.path.dirname(__file__) + "/"
@@ -42,5 +42,5 @@ def hide_runner_modules():
 def results(names, aliases):
     """[(name, value)] of the public names that hold data. Which inputs are unchanged is for collect.py to find out."""
     return [(name, value) for name, value in names.copy().items()
-            if type(name) is str and not name.startswith("_") and not is_program(value)
+            if type(name) is str and not name.startswith("_") and is_data(value)
             and not (name in aliases and value is aliases[name])]

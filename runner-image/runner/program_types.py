@@ -1,8 +1,11 @@
-"""Which values are parts of the program (modules, functions, classes) rather than data."""
+"""Which values are no data: parts of the program (modules, functions, classes), and drawings.
+
+Asked of every name before anything guards against the value's own code, so none of that is ever run.
+"""
 
 import types
 
-from type_names import bases, type_name
+from type_names import bases, is_made_in_python, type_name
 
 _TYPES = (
     type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType,
@@ -20,9 +23,38 @@ _TYPE_NAMES = {
 }
 
 
+# Figures, axes and all that is in them; pictures, and what one draws them with.
+_DRAWING_LIBRARIES = {"matplotlib", "mpl_toolkits"}
+_DRAWING_NAMES = {
+    ("seaborn", "_BaseGrid"), ("seaborn", "Plot"), ("PIL", "Image"), ("PIL", "ImageDraw"), ("PIL", "ImageFont"),
+    ("PIL", "FreeTypeFont"), ("PIL", "TransposedFont"),
+}
+_NESTING = 3
+
+
+def is_data(value):
+    return not is_program(value) and not is_drawing(value)
+
+
 def is_program(value):
     kind = type(value)
     if any(id(base) in _TYPE_IDS for base in bases(kind)):
         return True
     name = type_name(kind)
     return name[0] in ("typing", "typing_extensions") or name in _TYPE_NAMES
+
+
+def is_drawing(value, nesting=_NESTING):
+    """A drawing, or a list, tuple, dict or array of nothing else: what subplots(), plot() or hist() gives."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        items = value
+    elif kind is dict:
+        # Some of boxplot()'s lists may be empty.
+        items = [item for item in value.values() if type(item) is not list or item] if len(value) <= 10 else ()
+    else:
+        names = [type_name(base) for base in bases(kind)]
+        if names[0] != ("numpy", "ndarray") or is_made_in_python(kind):
+            return any(name[0] in _DRAWING_LIBRARIES or name in _DRAWING_NAMES for name in names)
+        items = value.flat if value.dtype.kind == "O" else ()
+    return nesting > 0 and len(items) > 0 and all(is_drawing(item, nesting - 1) for item in items)

@@ -3,7 +3,10 @@
 _mro = type.__dict__["__mro__"].__get__
 _module = type.__dict__["__module__"].__get__
 _qualname = type.__dict__["__qualname__"].__get__
+_flags = type.__dict__["__flags__"].__get__
 _dictionary = type.__dict__["__dict__"].__get__
+
+_HEAP_TYPE = 1 << 9
 
 
 def bases(kind):
@@ -13,8 +16,12 @@ def bases(kind):
 
 def type_name(kind):
     """("pandas", "DataFrame"): the first part of its module, and its name."""
-    module = _module(kind)
-    return module.partition(".")[0] if type(module) is str else "", _qualname(kind)
+    try:
+        module = _module(kind)
+    except AttributeError:
+        module = None  # deleted
+    # Exactly str: a subclass could bring its own __hash__.
+    return module.partition(".")[0] if type(module) is str else "", str.__str__(_qualname(kind))
 
 
 def own_attributes(kind):
@@ -29,3 +36,8 @@ def class_attribute(kind, name):
         if name in attributes:
             return attributes[name]
     return None
+
+
+def is_made_in_python(kind):
+    """By a class statement or type(): then its name and methods are whatever its maker likes."""
+    return bool(_flags(kind) & _HEAP_TYPE)

@@ -5,8 +5,10 @@ import datetime
 import decimal
 import enum
 import fractions
+import ipaddress
 import json
 import pathlib
+import sqlite3
 import sys
 import types
 import unittest
@@ -33,6 +35,12 @@ class Point:
     x: int
     _y: list
     kind: dataclasses.InitVar[int] = 0
+
+
+@dataclasses.dataclass
+class Later:
+    x: int = 1
+    y: int = dataclasses.field(init=False)
 
 
 class Slots:
@@ -75,13 +83,74 @@ class Table(unittest.TestCase):
     def test_objects(self):
         self.check(({}, {}), ({"a": {"b": [1]}}, {"a": {"b": [1]}}), (collections.Counter("aab"), {"a": 2, "b": 1}),
                    (Point(1, [2]), {"x": 1, "_y": [2]}), (Pair(1, "b"), {"left": 1, "right": "b"}), (Slots(), {"a": 1}),
-                   (types.SimpleNamespace(a=1, _b=2, f=len), {"a": 1}), (types.MappingProxyType({"a": 1}), {"a": 1}),
+                   (Later(), {"x": 1}), (types.SimpleNamespace(a=1, _b=2, f=len), {"a": 1}), (types.MappingProxyType({"a": 1}), {"a": 1}),
                    (collections.UserDict(a=1), {"a": 1}), (collections.UserList([1]), [1]))
+
+    def test_objects_of_libraries_that_are_not_known(self):
+        class Model:  # as pydantic's: fields in __dict__, the rest in slots
+            __slots__ = ("__dict__", "__pydantic_fields_set__")
+
+            def __init__(self):
+                self.name, self.tags, self._private = "a", [1], 2
+                self.__pydantic_fields_set__ = {"name"}
+
+        class Tensor:  # as torch's: nothing that is an attribute of the instance
+            __slots__ = ()
+            shape = property(lambda self: 1 / 0)
+
+            def __repr__(self):
+                return "tensor([1, 2])"
+
+        self.check((Model(), {"name": "a", "tags": [1]}), (Tensor(), "tensor([1, 2])"), ([Tensor()], ["tensor([1, 2])"]))
 
     def test_keys_are_strings_and_the_last_of_equal_ones_wins(self):
         self.check(({1: "a", None: "b", True: "c", 1.5: "d", (1, 2): "e"}, {"1": "c", "null": "b", "1.5": "d", "(1, 2)": "e"}),
                    ({False: 1}, {"false": 1}), ({datetime.date(2020, 1, 2): 1, Color.RED: 2}, {"2020-01-02": 1, "1": 2}),
-                   ({1: "a", "1": "b"}, {"1": "b"}))
+                   ({1: "a", "1": "b"}, {"1": "b"}), ({(Color.RED, None, b"x"): 1}, {"(1, None, b'x')": 1}), ({b"x": 1}, {"b'x'": 1}),
+                   ({enum.Enum("E", {"A": "value"}).A: 1}, {"value": 1}), ({float("nan"): 1}, {"null": 1}),
+                   (dict.fromkeys(range(5000), 0), {str(n): 0 for n in range(5000)}))
+
+    def test_mappings_sequences_and_sets_of_any_class(self):
+        class Squares(collections.abc.Mapping):
+            def __init__(self):
+                self.length = 3
+
+            def __iter__(self):
+                return iter(range(self.length))
+
+            def __len__(self):
+                return self.length
+
+            def __getitem__(self, key):
+                return key**2
+
+        class Letters(collections.abc.Sequence):
+            def __len__(self):
+                return 2
+
+            def __getitem__(self, index):
+                return "ab"[index]
+
+        class Endless(collections.abc.Set):
+            def __iter__(self):
+                while True:
+                    yield "x" * 100_000
+
+            __len__ = __contains__ = None
+
+        order = collections.OrderedDict(a=1, b=2)
+        order.move_to_end("a")
+        self.check((Squares(), {"0": 0, "1": 1, "2": 4}), (Squares().values(), [0, 1, 4]), (Letters(), ["a", "b"]),
+                   (collections.ChainMap({"a": 1}, {"a": 2, "b": 3}), {"a": 1, "b": 3}), ({}.keys() | {1}, [1]))
+        self.assertEqual(list(encoded(order)), ["b", "a"])
+        with self.assertRaises(TooLarge):
+            json_text(Endless(), 8 << 20)
+
+    def test_rows_of_sqlite(self):
+        database = sqlite3.connect(":memory:")
+        self.addCleanup(database.close)
+        database.row_factory = sqlite3.Row
+        self.check((database.execute("select 1 as a, 'x' as b, 2 as a").fetchall(), [{"a": 1, "b": "x", "a.1": 2}]))
 
     def test_times(self):
         zone = datetime.timezone(datetime.timedelta(hours=2))
@@ -92,7 +161,8 @@ class Table(unittest.TestCase):
         self.assertEqual(iso_duration(-(3_600 + 60) * 10**9 - 1), "-PT1H1M0.000000001S")
 
     def test_standard_library_scalars(self):
-        self.check((decimal.Decimal("1.10"), "1.10"), (fractions.Fraction(1, 3), "1/3"), (uuid.UUID(int=1), str(uuid.UUID(int=1))),
+        self.check((decimal.Decimal("1.10"), "1.10"), (fractions.Fraction(1, 3), "1/3"),
+                   (ipaddress.ip_address("1.1.1.1"), "1.1.1.1"), (ipaddress.ip_network("::/8"), "::/8"), (uuid.UUID(int=1), str(uuid.UUID(int=1))),
                    (pathlib.Path("a/b"), "a/b"), (b"abc", "YWJj"), (bytearray(b""), ""), (memoryview(b"abc"), "YWJj"),
                    (1 + 2j, "(1+2j)"), (Color.RED, 1), (enum.Enum("E", "A B").B, 2))
 
