@@ -35,6 +35,13 @@ impl Engine {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner).push(instance.to_owned());
     }
 
+    /// What an image's name means now.
+    pub(crate) async fn image_id(&self, name: &str) -> Result<String> {
+        let image = self.docker.inspect_image(name).await;
+        let image = image.map_err(|error| format!("the image {name}: {}", reason(&error)))?;
+        Ok(image.id.ok_or("an image without id")?)
+    }
+
     /// Ids of an instance's containers.
     pub(crate) async fn containers(&self, instance: &str, running: bool) -> Result<Vec<String>> {
         let options = ListContainersOptions {

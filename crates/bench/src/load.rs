@@ -11,10 +11,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use crate::{
-    Result,
-    stats::{Samples, Window},
-};
+use crate::{Result, stats::Window};
 
 /// Does `count` jobs, `workers` at a time, each worker beginning the next when it has done one.
 pub(crate) async fn share<T, F, Job>(count: u64, workers: usize, job: F) -> Result<Vec<T>>
@@ -56,7 +53,8 @@ where
     F: Fn(u64) -> Job + Send + Sync + 'static,
     Job: Future<Output = Result<Duration>> + Send,
 {
-    let begin = Instant::now() + times.ramp;
+    let start = Instant::now();
+    let begin = start + times.ramp;
     let end = begin + times.window;
     let (job, next) = (Arc::new(job), Arc::new(AtomicU64::new(0)));
     let mut tasks = JoinSet::new();
@@ -70,14 +68,17 @@ where
                 if now >= end {
                     return Ok(done);
                 }
-                if now >= begin {
-                    done.push(took);
-                }
+                done.push((now, took));
             }
         });
     }
-    let samples: Samples = collect(tasks).await?.into_iter().collect();
-    Ok(Window { rate: samples.len() as f64 / times.window.as_secs_f64(), samples })
+    let (before, within): (Vec<_>, Vec<_>) =
+        collect(tasks).await?.into_iter().partition(|(ended, _)| *ended < begin);
+    // From an end to an end: a window that cuts through jobs of seconds would count one more or less of them.
+    let from = before.iter().map(|(ended, _)| *ended).max().unwrap_or(start);
+    let to = within.iter().map(|(ended, _)| *ended).max().unwrap_or(end);
+    let rate = within.len() as f64 / (to - from).as_secs_f64();
+    Ok(Window { rate, samples: within.into_iter().map(|(_, took)| took).collect() })
 }
 
 /// What all workers have done; the first failure ends the others.
@@ -115,6 +116,7 @@ mod tests {
         };
         let window = closed_loop(3, times, job).await.unwrap();
         assert_eq!(window.samples.len(), 3);
-        assert!((window.rate - 15.0).abs() < 1e-9);
+        // Three in the quarter of a second since the last end, here the start.
+        assert!((10.0..12.1).contains(&window.rate), "{}", window.rate);
     }
 }

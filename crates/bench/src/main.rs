@@ -48,9 +48,12 @@ async fn main() -> ExitCode {
 }
 
 /// Whether every target was met.
-async fn run(options: Options) -> Result<bool> {
+async fn run(mut options: Options) -> Result<bool> {
     let engine = Engine::connect()?;
-    let mut report = Report::begin(&engine, &options).await?;
+    let image = engine.image_id(&options.image).await?;
+    let mut report = Report::begin(&engine, &options, &image).await?;
+    // A name may mean another image before the end.
+    options.image = image;
     let work = async {
         match &options.command {
             Command::Measure(plan) => measure::measure(&engine, &options, plan, &mut report).await,

@@ -55,18 +55,12 @@ impl fmt::Display for Bound {
 
 impl Report {
     /// Says on what is measured.
-    pub(crate) async fn begin(engine: &Engine, options: &Options) -> Result<Self> {
+    pub(crate) async fn begin(engine: &Engine, options: &Options, image_id: &str) -> Result<Self> {
         let info = engine.docker.info().await?;
-        let image = engine
-            .docker
-            .inspect_image(&options.image)
-            .await
-            .map_err(|_| format!("there is no image {}: make images", options.image))?;
         let text = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
-        let id: String = text(image.id).chars().take(19).collect();
         print(&format!(
             "# Benchmark\n\n\
-             {}, {} cores of {}, {} of memory, Linux {}; Docker {} with {} and {}; {} ({id}); pool of {}{}\n",
+             {}, {} cores of {}, {} of memory, Linux {}; Docker {} with {} and {}; {} ({}); pool of {}{}\n",
             humantime::format_rfc3339_seconds(SystemTime::now()),
             info.ncpu.unwrap_or_default(),
             processor(),
@@ -76,6 +70,7 @@ impl Report {
             text(info.driver),
             text(info.default_runtime),
             options.image,
+            image_id.chars().take(19).collect::<String>(),
             options.pool_size,
             options.product_flag.iter().map(|flag| format!(", `{flag}`")).collect::<String>(),
         ));

@@ -44,6 +44,19 @@ pub(super) async fn measure(
     report: &mut Report,
 ) -> Result<()> {
     let mut rows = Vec::new();
+    let measured = cases(plan, product, service, &mut rows, report).await;
+    // What was measured before a failure is told.
+    report.section("Latency within the pool", &HEADER, &rows);
+    measured
+}
+
+async fn cases(
+    plan: &Plan,
+    product: &Product,
+    service: &Service,
+    rows: &mut Vec<Vec<String>>,
+    report: &mut Report,
+) -> Result<()> {
     let mut last_sent = None;
     for (name, code, heavy, factor) in CASES {
         for clients in [1, 8] {
@@ -57,7 +70,6 @@ pub(super) async fn measure(
             targets(&case, &ours, &theirs, report);
         }
     }
-    report.section("Latency within the pool", &HEADER, &rows);
     Ok(())
 }
 
