@@ -44,6 +44,7 @@ pub(crate) struct Product {
     instance: String,
     target: Target,
     pool_size: usize,
+    started: Instant,
     warm: watch::Receiver<Option<Instant>>,
     log: PathBuf,
     _folder: TempDir,
@@ -73,6 +74,7 @@ impl Product {
             ("MALLOC_MMAP_THRESHOLD_", "131072"),
             ("MALLOC_TRIM_THRESHOLD_", "131072"),
         ]);
+        let started = Instant::now();
         let mut child = command
             .args(flags)
             .args(&options.product_flag)
@@ -95,7 +97,17 @@ impl Product {
         let instance = std::fs::read_to_string(data.join("instance-id"))?.trim().to_owned();
         engine.own(&instance);
         let pool_size = options.pool_size;
-        Ok(Self { child, engine: engine.clone(), instance, target, pool_size, warm, log, _folder: folder })
+        Ok(Self {
+            child,
+            engine: engine.clone(),
+            instance,
+            target,
+            pool_size,
+            started,
+            warm,
+            log,
+            _folder: folder,
+        })
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -139,8 +151,7 @@ impl Product {
 
     /// Waits until the pool is warm for the first time.
     pub(crate) async fn warm(&self) -> Result<()> {
-        let before_its_start = Instant::now() - STOP_LIMIT;
-        self.warm_since(before_its_start).await
+        self.warm_since(self.started).await
     }
 
     /// Ends it as an operator would. A container that is left is a failure.

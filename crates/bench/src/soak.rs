@@ -35,6 +35,8 @@ use crate::{
 const KILL_PAUSE: u64 = 1000;
 /// Connections of clients that have left are closed by then.
 const CALM: Duration = Duration::from_secs(6);
+/// Failed calls that the report quotes.
+const TOLD: usize = 20;
 const MIB: f64 = 1024.0 * 1024.0;
 
 pub(crate) async fn soak(
@@ -57,7 +59,7 @@ struct Seen {
     answered: AtomicU64,
     /// When the last call was sent.
     last_sent: Mutex<Option<Instant>>,
-    failures: Mutex<Vec<String>>,
+    failures: Mutex<Vec<(u64, String)>>,
 }
 
 async fn load(engine: &Engine, plan: &SoakPlan, product: &Product, report: &mut Report) -> Result<()> {
@@ -76,7 +78,7 @@ async fn load(engine: &Engine, plan: &SoakPlan, product: &Product, report: &mut 
         None => None,
     };
     let last_call = *lock(&seen.last_sent);
-    let last_kill = kills.and_then(|kills| kills.last);
+    let last_kill = kills.as_ref().and_then(|kills| kills.last);
     product.warm_since(last_call.max(last_kill).unwrap_or(begin)).await?;
     sleep(CALM).await;
     let started = starts.end()?;
@@ -84,7 +86,7 @@ async fn load(engine: &Engine, plan: &SoakPlan, product: &Product, report: &mut 
     describe(plan, &seen, took, report);
     promises(plan, &seen, &started, report);
     if let Some(kills) = kills {
-        kills.describe(lock(&seen.failures).len(), report);
+        kills.describe(lock(&seen.failures).iter().map(|(call, _)| *call), report);
     }
     growth::describe(&before, &after, report);
     report.target("memory of the control plane, MiB", after.memory as f64 / MIB, Bound::AtMost(64.0));
@@ -110,7 +112,7 @@ async fn clients(plan: &SoakPlan, product: &Product, seen: &Arc<Seen>) -> Result
                 }
                 Err(what) => {
                     progress(&format!("call {n} failed: {what}"));
-                    lock(&seen.failures).push(format!("call {n}: {what}"));
+                    lock(&seen.failures).push((n, what));
                 }
             }
             let answered = seen.answered.fetch_add(1, Ordering::Relaxed) + 1;
@@ -129,9 +131,9 @@ fn describe(plan: &SoakPlan, seen: &Seen, took: Duration, report: &Report) {
     let mut row = vec![plan.clients.to_string(), format!("{:.2}/s", plan.calls as f64 / took.as_secs_f64())];
     row.extend(percentiles(&lock(&seen.samples)));
     report.section("The load", &["clients", "rate", "calls", "p50", "p95", "p99", "max"], &[row]);
-    for failure in lock(&seen.failures).iter().take(20) {
-        report.note(&format!("- {failure}"));
-    }
+    let failures: Vec<_> =
+        lock(&seen.failures).iter().take(TOLD).map(|(call, what)| format!("- call {call}: {what}")).collect();
+    report.note(&failures.join("\n"));
 }
 
 fn promises(plan: &SoakPlan, seen: &Seen, started: &starts::Started, report: &mut Report) {

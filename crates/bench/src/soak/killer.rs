@@ -1,15 +1,14 @@
 //! Kills random containers of the product under load, and tells those that were warm from those that ran code.
 //!
 //! Which one a kill hits cannot be known beforehand: the container may be given a call in the very moment. So the folder
-//! that the code leaves its first mark in is opened before the kill, and looked into after it: with no mark in it no code
-//! had run, and no call may fail because of it. It takes root, on the engine's machine.
+//! that the code leaves its first mark in, the call's number, is opened before the kill and looked into after it: that
+//! call alone may fail because of it, and none if there is no mark. It takes root, on the engine's machine.
 
 use std::{
-    collections::hash_map::RandomState,
-    fs::File,
+    collections::{HashSet, hash_map::RandomState},
+    fs::{self, File},
     hash::{BuildHasher, Hasher},
     os::fd::AsRawFd,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -28,10 +27,14 @@ use crate::{
 const PAUSES: std::ops::Range<u64> = 300..1500;
 
 /// What was hit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Kills {
+    /// Containers in which no code had run.
     warm: usize,
-    busy: usize,
+    /// Calls whose container was hit while their code ran, or just after it.
+    busy: HashSet<u64>,
+    /// The same where the mark was still empty.
+    nameless: usize,
     /// Gone before it was hit.
     missed: usize,
     /// When the last was hit.
@@ -88,25 +91,31 @@ impl Kills {
         self.last = Some(Instant::now());
         if engine.kill(victim).await.is_err() {
             self.missed += 1;
-        } else if Path::new(&format!("/proc/self/fd/{}/mark", workspace.as_raw_fd())).exists() {
-            self.busy += 1;
-        } else {
-            self.warm += 1;
+            return Ok(());
+        }
+        match fs::read_to_string(format!("/proc/self/fd/{}/mark", workspace.as_raw_fd())) {
+            Ok(mark) => match mark.parse() {
+                Ok(call) => _ = self.busy.insert(call),
+                Err(_) => self.nameless += 1,
+            },
+            Err(_) => self.warm += 1,
         }
         Ok(())
     }
 
-    pub(super) fn describe(self, failures: usize, report: &mut Report) {
-        let Self { warm, busy, missed, .. } = self;
+    /// `failed` are the numbers of the calls that failed.
+    pub(super) fn describe(&self, failed: impl Iterator<Item = u64>, report: &mut Report) {
         report.note(&format!(
-            "Killed {warm} containers that no code had run in, and {busy} that ran code or had just done so; \
-             {missed} were gone before."
+            "Killed {} containers that no code had run in, and {} that ran code or had just done so; {} were gone before.",
+            self.warm,
+            self.busy.len() + self.nameless,
+            self.missed
         ));
-        report.target("containers killed that no code had run in", warm as f64, Bound::AtLeast(1.0));
-        let blameless = failures.saturating_sub(busy);
+        report.target("containers killed that no code had run in", self.warm as f64, Bound::AtLeast(1.0));
+        let blameless = failed.filter(|call| !self.busy.contains(call)).count();
         report.target(
-            "failed calls beyond those whose code was killed",
-            blameless as f64,
+            "failed calls whose own code was not killed",
+            blameless.saturating_sub(self.nameless) as f64,
             Bound::AtMost(0.0),
         );
     }
