@@ -133,7 +133,9 @@ fn describe(plan: &SoakPlan, seen: &Seen, took: Duration, report: &Report) {
     report.section("The load", &["clients", "rate", "calls", "p50", "p95", "p99", "max"], &[row]);
     let failures: Vec<_> =
         lock(&seen.failures).iter().take(TOLD).map(|(call, what)| format!("- call {call}: {what}")).collect();
-    report.note(&failures.join("\n"));
+    if !failures.is_empty() {
+        report.note(&failures.join("\n"));
+    }
 }
 
 fn promises(plan: &SoakPlan, seen: &Seen, started: &starts::Started, report: &mut Report) {
