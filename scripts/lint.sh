@@ -22,8 +22,8 @@ git ls-files '*.snap' | while read -r snapshot; do
   test=$(basename "$snapshot" .snap | sed -E 's/.*__//; s/-[0-9]+$//')
   grep -rqE "fn $test\(" --include '*.rs' crates tests || fail "$snapshot belongs to no test: delete it"
 done
-say "the runner's Python compiles"
-find runner-image -name '*.py' -print0 | xargs -0 python3 -c '
+say "the Python compiles"
+find runner-image crates -name '*.py' -print0 | xargs -0 python3 -c '
 import sys
 for name in sys.argv[1:]:
     with open(name, "rb") as file:

@@ -9,5 +9,6 @@ need_cargo_tool cargo-nextest
 have python3 || apt_install python3 || fail "python3 is missing" "install Python 3.11 or later"
 
 cargo nextest run --locked
+cargo nextest run --locked -p bench
 cargo test --doc --locked
 PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s runner-image/tests

@@ -1,0 +1,100 @@
+//! One HTTP client for whatever answers `POST /execute_code`: product and in-process service are called through the same
+//! code, over connections that are kept and do not wait for full packets.
+
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
+
+use crate::{Result, reason};
+
+/// Longer than anything here takes; a call that hangs must not hang the benchmark.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Shorter than either server keeps a connection that nothing comes on.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// A server on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    client: Client,
+    base: Arc<str>,
+}
+
+/// An answer and what it took.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// When the request was sent.
+    pub(crate) sent: Instant,
+    /// From there to the last byte of the answer.
+    pub(crate) took: Duration,
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl Target {
+    pub(crate) fn new(port: u16) -> Result<Self> {
+        let client = Client::builder()
+            .no_proxy()
+            .http1_only()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE)
+            .timeout(LIMIT)
+            .build()?;
+        Ok(Self { client, base: format!("http://127.0.0.1:{port}").into() })
+    }
+
+    /// `POST /execute_code`.
+    pub(crate) async fn execute(&self, body: Bytes) -> Result<Reply> {
+        let request = self
+            .client
+            .post(format!("{}/execute_code", self.base))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let sent = Instant::now();
+        let answer = async {
+            let response = request.send().await?;
+            let status = response.status();
+            Ok::<_, reqwest::Error>((status, response.bytes().await?))
+        };
+        let (status, body) =
+            answer.await.map_err(|error| format!("POST {}/execute_code: {}", self.base, reason(&error)))?;
+        Ok(Reply { sent, took: sent.elapsed(), status, body })
+    }
+
+    /// Opens so many connections, so that no call that is timed has to.
+    pub(crate) async fn connect(&self, connections: usize) -> Result<()> {
+        try_join_all((0..connections).map(|_| self.get("/health/live"))).await?;
+        Ok(())
+    }
+
+    /// Waits until `GET path` is answered with 200.
+    pub(crate) async fn wait_for(&self, path: &str, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.get(path).await {
+                Ok(StatusCode::OK) => return Ok(()),
+                answer if Instant::now() > deadline => {
+                    return Err(format!("{}{path} is not well after {limit:?}: {answer:?}", self.base).into());
+                }
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Result<StatusCode> {
+        let response = self.client.get(format!("{}{path}", self.base)).send().await?;
+        let status = response.status();
+        response.bytes().await?;
+        Ok(status)
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

@@ -1,0 +1,72 @@
+//! One run over everything that is promised: the parts take the same product in turns with what they compare it to.
+
+mod burst;
+mod latency;
+mod memory;
+mod quiet;
+mod sustained;
+
+use crate::{
+    Result,
+    docker::Engine,
+    options::{Options, Part, Plan},
+    product::Product,
+    raw::{Program, Raw},
+    report::{Report, progress},
+    service::Service,
+};
+
+/// Large answers are let through, and a burst finds a place in the queue.
+const FLAGS: [&str; 6] = ["--result-limit", "16m", "--queue-size", "1000", "--queue-timeout", "5m"];
+
+pub(crate) async fn measure(
+    engine: &Engine,
+    options: &Options,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<()> {
+    let raw = Raw::new(engine, &options.image)?;
+    if [Part::Latency, Part::Sustained, Part::Burst, Part::Quiet].iter().any(|part| plan.wants(*part)) {
+        let product = Product::start(engine, options, "measure", &FLAGS).await?;
+        let measured = speed(engine, options, plan, &product, &raw, report).await;
+        let stopped = product.stop().await;
+        measured.and(stopped)?;
+    }
+    if plan.wants(Part::Memory) {
+        progress("memory");
+        let product = Product::start(engine, options, "memory", &memory::FLAGS).await?;
+        let measured = memory::measure(plan, &product, report).await;
+        let stopped = product.stop().await;
+        measured.and(stopped)?;
+    }
+    Ok(())
+}
+
+async fn speed(
+    engine: &Engine,
+    options: &Options,
+    plan: &Plan,
+    product: &Product,
+    raw: &Raw,
+    report: &mut Report,
+) -> Result<()> {
+    if plan.wants(Part::Latency) {
+        let service = Service::start(engine, &options.image, plan).await?;
+        latency::measure(plan, product, &service, report).await?;
+        service.stop().await?;
+    }
+    if plan.wants(Part::Sustained) || plan.wants(Part::Burst) {
+        product.warm().await?;
+        let best = sustained::best(plan, raw, Program::Pass).await?;
+        if plan.wants(Part::Sustained) {
+            sustained::measure(plan, engine, product, raw, &best, report).await?;
+        }
+        if plan.wants(Part::Burst) {
+            burst::measure(plan, product, raw, best[0], report).await?;
+        }
+    }
+    if plan.wants(Part::Quiet) {
+        quiet::measure(engine, product, report).await?;
+    }
+    Ok(())
+}
