@@ -102,16 +102,21 @@ class Input:
 
 
 class Supervision:
-    def __init__(self, channel):
+    def __init__(self, channel, processes, report):
         self.channel = channel
+        self.processes = processes
+        self.report = report
         self.stdin = Input()
         self.stdout, self.stderr = Stream(frames.STDOUT), Stream(frames.STDERR)
         self.start_reader, self.start_writer = os.pipe()
-        self.report = Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT)))
-        self.processes = Processes()
         self.cause = None  # why we ended it, if we did
         self.ended = None  # the child's checked report that user code is over
         self.leaving = False
+
+    @classmethod
+    def of(cls, channel):
+        """The one and only of this runner."""
+        return cls(channel, Processes(), Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT))))
 
     def fork(self):
         """As os.fork(). The child is to run the code; its ends of the pipes are `child_ends`."""
@@ -127,21 +132,14 @@ class Supervision:
         return self.stdin.reader, self.stdout.writer, self.stderr.writer, self.start_writer
 
     def supervise(self):
-        """From the start to the Finished frame; the exit status of the runner."""
-        self.counters = Counters()
-        self.pressure = MemoryPressure(self.counters)
-        self.oom_kills_before = self.counters.oom_kills()
-        start = await_start(self.start_reader)
+        """From the start to the Finished frame and the end of the pipe; the exit status of the runner."""
+        self.observe(Counters())
+        start = await_start(self.start_reader, self.rehearse)
         if start is None:
             return self.end_before_start()
         try:
             self.begin(start)
-            self.watch()
-            if self.cause == HAS_LEFT:
-                self.processes.stop_all()
-            else:
-                self.processes.kill_all()
-            self.answer()
+            self.finish()
             # The control plane says when: to end the processes costs the machine more than the request itself.
             self.channel.wait_for_end()
         except ControlPlaneGone:
@@ -151,6 +149,36 @@ class Supervision:
             print(f"runner: {error}", file=sys.stderr, flush=True)
             return PROTOCOL_BROKEN
         return 0
+
+    def observe(self, counters):
+        self.counters = counters
+        self.pressure = MemoryPressure(counters)
+        self.oom_kills_before = counters.oom_kills()
+
+    def rehearse(self):
+        from rehearsal import rehearse_as_parent
+
+        def rehearsed(channel, processes, report):
+            run = Supervision(channel, processes, report)
+            run.observe(self.counters)
+            return run
+
+        rehearse_as_parent(rehearsed)
+
+    def finish(self):
+        self.watch()
+        if self.cause == HAS_LEFT:
+            self.processes.stop_all()
+        else:
+            self.processes.kill_all()
+        self.answer()
+
+    def close(self):
+        """Of a rehearsal."""
+        for descriptor in (self.channel.incoming, self.channel.outgoing, self.processes.wakeup, self.processes.waker,
+                           self.stdout.reader, self.stderr.reader, *self.child_ends(), self.start_reader):
+            os.close(descriptor)
+        self.poll.close()
 
     def end_before_start(self):
         """The child has left on its own, with the exit status that is ours as well, or was killed while it took the request."""
@@ -167,7 +195,8 @@ class Supervision:
         return 0
 
     def begin(self, start):
-        self.started = self.next_look = time.monotonic()
+        self.started = time.monotonic()
+        self.next_look = self.started + self.pressure.INTERVAL
         self.run_deadline = self.deadline = self.started + start.timeout
         self.stdout.room = self.stderr.room = start.output_limit
         # Before any other frame: from here on the code may have run, and must not run again elsewhere.
@@ -194,8 +223,9 @@ class Supervision:
             if self.next_look <= now:
                 self.next_look = now + self.pressure.INTERVAL
                 self.look_at_report()
-                if self.pressure.is_hopeless():
-                    self.cause = self.cause or MEMORY_LIMIT
+                if self.cause is None and self.pressure.is_hopeless():
+                    self.cause = MEMORY_LIMIT
+                if self.cause is not None:
                     return
             self.choose_descriptors()
             for descriptor, _ in self.poll.poll(min(self.deadline, self.next_look) - now):
