@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     container::Container,
-    conversation::Conversation,
+    conversation::{Conversation, HandshakeError},
     events::{Event, Observer},
     request::{Memory, Timeout},
 };
@@ -35,11 +35,21 @@ use crate::{
 /// A container that dies so soon after its start says something about all of them.
 const TOO_YOUNG_TO_DIE: Duration = Duration::from_secs(1);
 
+/// Starts that a request may lose to somebody who kills containers before it is given up.
+const LOSSES: u32 = 3;
+
+/// A runner that ended without a word was killed; one that cannot run says why.
+fn was_killed(error: &LaunchError) -> bool {
+    matches!(error, LaunchError::Handshake(HandshakeError::Ended(said)) if said.is_empty())
+}
+
 /// A request that waits for a container.
 pub(super) struct Waiter {
     pub(super) level: usize,
     /// Memory and time of a container that is to be started for it alone.
     pub(super) special: Option<(Memory, Timeout)>,
+    /// Starts that it has lost to somebody's hand so far.
+    pub(super) losses: u32,
     pub(super) reply: oneshot::Sender<Result<Lease, LaunchError>>,
 }
 
@@ -261,8 +271,13 @@ impl Actor {
                 let retry_in = self.refills.failed(&error);
                 self.observer.observe(&Event::StartFailed { error: &error, retry_in });
                 // One failure, one answer: the next in line has its own start.
-                if let Some(waiter) = waiter.or_else(|| self.next_in_line()) {
-                    waiter.serve(Err(error));
+                match waiter.or_else(|| self.next_in_line()) {
+                    Some(mut waiter) if was_killed(&error) && waiter.losses < LOSSES => {
+                        waiter.losses += 1;
+                        self.state.waiting.push_front(waiter);
+                    }
+                    Some(waiter) => waiter.serve(Err(error)),
+                    None => {}
                 }
             }
         }

@@ -147,6 +147,19 @@ async fn a_request_whose_container_dies_before_the_code_starts_moves_to_another(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_container_killed_while_it_starts_fails_no_request_unless_it_never_ends() {
+    let killed = || Script::Says(vec![]);
+    with_scripted_pool(0, answers, async |engine, driver, _| {
+        *driver.scripts.lock().unwrap() = vec![killed(), killed(), killed()];
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        *driver.scripts.lock().unwrap() = vec![killed(), killed(), killed(), killed()];
+        let error = engine.execute(request(engine, "")).await.unwrap_err();
+        assert_eq!(error.to_string(), "the runner did not start: ");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn starts_that_fail_are_tried_again_ever_more_rarely_show_on_health_and_recover() {
     with_scripted_pool(
         2,
