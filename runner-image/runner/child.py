@@ -26,10 +26,12 @@ from regain import reset_signals_of_runner
 from report import DONE, ENDED, LEFT
 from start import say_start
 from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
+from unseen import unseen
 
 INTERNAL_FAILURE = 71
 
 
+@unseen
 def run_child(run, workspace):
     """`run`: the parent's Supervision as it was at the fork."""
     try:
@@ -109,6 +111,7 @@ class Script:
         self.main = namespace.install_main(execution)
         spawn.install(execution.source, os.getcwd())
 
+    @unseen
     def run(self):
         # After the start: importing pandas for a bare `pd` is on the code's own time.
         latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
