@@ -8,7 +8,6 @@ from io import StringIO
 # The code may have emptied the module by the time its failure is caught here.
 from builtins import BaseException
 from sys import setprofile, settrace
-from warnings import catch_warnings
 
 from error_line import error_line
 from pristine import import_untouched
@@ -164,6 +163,8 @@ def import_aliases(source, namespace):
     if not any(_mentions(source, alias) for alias in ALIASES):
         return {}
     try:
+        from warnings import catch_warnings
+
         with catch_warnings(action="ignore"):  # they come with the real compilation
             unbound = _names_used_but_not_bound(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -60,6 +60,12 @@ class Script(RunnerTest):
                                      "    squares = pool.map(square, [1, 2, 3])\n"
                                      "  del pool")
             self.assertEqual(squares, {"squares": [1, 4, 9]}, method)
+            answer = self.run_code("import multiprocessing\n"
+                                   "def leave(): exit(3)\n"
+                                   "if __name__ == '__main__':\n"
+                                   f"  process = multiprocessing.get_context('{method}').Process(target=leave)\n"
+                                   "  process.start(); process.join(); print(process.exitcode)")
+            self.assertEqual((answer.stdout, answer.stderr), (b"3\n", b""), method)
 
     def test_a_module_may_await(self):
         answer = self.run_code("import asyncio\n"
