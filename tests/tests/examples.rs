@@ -1,6 +1,8 @@
 //! Programs as users paste them, from `examples/programs`: each gives the output and the result that lie beside it. That the
 //! output is plain Python's is for the runner's own tests, in the image.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path};
 
 use e2e::Product;
