@@ -12,10 +12,17 @@ from sys import setprofile, settrace
 from error_line import error_line
 from pristine import import_untouched
 from regain import regain
+from unseen import unseen
 
 FILENAME = "main.py"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
 TRACEBACK_LIMIT = 64 * 1024
+
+# ast.PyCF_ALLOW_TOP_LEVEL_AWAIT: where the module awaits nothing by itself the code is the same as without, and where it does
+# it has inspect.CO_COROUTINE.
+TOP_LEVEL_AWAIT, COROUTINE = 0x2000, 0x80
+# A trace function that is still on at an uncaught exception is told of it for the frame below, so there must be one.
+TRACERS = "settrace", "set_trace", "breakpoint", "pdb"
 
 ALIASES = {"pd": "pandas", "np": "numpy"}
 
@@ -37,6 +44,7 @@ class SourceLoader:
         return self.source
 
 
+@unseen
 def run(source, namespace):
     """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it."""
     source = source.removeprefix("\ufeff")
@@ -45,7 +53,7 @@ def run(source, namespace):
     lines = list(StringIO(source, newline=""))
     linecache.cache[FILENAME] = (len(source), None, lines, FILENAME)
     try:
-        error = _execute(source, namespace)
+        error = (_execute if any(name in source for name in TRACERS) else _execute_unseen)(source, namespace)
     except BaseException as late:
         # A timer of the user's went off after their last line and before their handlers were gone.
         error = late
@@ -68,7 +76,11 @@ def run(source, namespace):
 def _execute(source, namespace):
     """The exception that ended the code, or None."""
     try:
-        exec(compile(source, FILENAME, "exec", dont_inherit=True), namespace)
+        code = compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+        if code.co_flags & COROUTINE:
+            __import__("asyncio").run(eval(code, namespace))
+        else:
+            exec(code, namespace)
     except BaseException as error:
         return error
     finally:
@@ -80,6 +92,9 @@ def _execute(source, namespace):
             except BaseException:
                 pass
         regain()
+
+
+_execute_unseen = unseen(_execute)
 
 
 def _exit_outcome(error):
@@ -96,9 +111,12 @@ def _exit_outcome(error):
 
 def _user_frames(frames):
     """The traceback from the user's first frame on; None for a syntax error of main.py itself, which has none."""
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    first = frames
+    while first is not None and first.tb_frame.f_code.co_filename != FILENAME:
+        first = first.tb_next  # ours, and asyncio's below an `await` of the module
+    while first is None and frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next
-    return frames
+    return first or frames
 
 
 def _report(error):
@@ -145,7 +163,10 @@ def import_aliases(source, namespace):
     if not any(_mentions(source, alias) for alias in ALIASES):
         return {}
     try:
-        unbound = _names_used_but_not_bound(source)
+        from warnings import catch_warnings
+
+        with catch_warnings(action="ignore"):  # they come with the real compilation
+            unbound = _names_used_but_not_bound(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}  # the real compilation says it better
     aliases = {}
