@@ -27,12 +27,10 @@ from rehearsal import rehearse_as_child
 from report import DONE, ENDED, LEFT
 from start import ask_for_rehearsal, say_start
 from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
-from unseen import unseen
 
 INTERNAL_FAILURE = 71
 
 
-@unseen
 def run_child(run, workspace):
     """`run`: the parent's Supervision as it was at the fork."""
     try:
@@ -120,7 +118,6 @@ class Script:
         self.main = namespace.install_main(execution)
         spawn.install(execution.source, os.getcwd())
 
-    @unseen
     def run(self):
         self.execute()
         if getpid() == self.pid:

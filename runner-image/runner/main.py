@@ -17,10 +17,8 @@ import os
 from channel import ControlChannel
 from kernel import become_init
 from supervisor import Supervision
-from unseen import unseen
 
 
-@unseen
 def main(workspace="/workspace"):
     become_init()
     run = Supervision.of(ControlChannel.take_over_stdio())

@@ -12,7 +12,6 @@ from sys import setprofile, settrace
 from error_line import error_line
 from pristine import import_untouched
 from regain import regain
-from unseen import unseen
 
 FILENAME = "main.py"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
@@ -21,8 +20,6 @@ TRACEBACK_LIMIT = 64 * 1024
 # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT: where the module awaits nothing by itself the code is the same as without, and where it does
 # it has inspect.CO_COROUTINE.
 TOP_LEVEL_AWAIT, COROUTINE = 0x2000, 0x80
-# A trace function that is still on at an uncaught exception is told of it for the frame below, so there must be one.
-TRACERS = "settrace", "set_trace", "breakpoint", "pdb"
 
 ALIASES = {"pd": "pandas", "np": "numpy"}
 
@@ -44,7 +41,6 @@ class SourceLoader:
         return self.source
 
 
-@unseen
 def run(source, namespace):
     """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it."""
     source = source.removeprefix("\ufeff")
@@ -53,7 +49,7 @@ def run(source, namespace):
     lines = list(StringIO(source, newline=""))
     linecache.cache[FILENAME] = (len(source), None, lines, FILENAME)
     try:
-        error = (_execute if any(name in source for name in TRACERS) else _execute_unseen)(source, namespace)
+        error = _execute(source, namespace)
     except BaseException as late:
         # A timer of the user's went off after their last line and before their handlers were gone.
         error = late
@@ -92,9 +88,6 @@ def _execute(source, namespace):
             except BaseException:
                 pass
         regain()
-
-
-_execute_unseen = unseen(_execute)
 
 
 def _exit_outcome(error):

@@ -33,7 +33,7 @@ fn programs() -> Vec<Program> {
 
 #[tokio::test]
 async fn every_example_gives_the_output_and_the_result_beside_it() {
-    let product = Product::start(&["--pool-size", "0"]).await;
+    let product = Product::start(&["--pool-size", "4"]).await;
     let programs = programs();
     assert!(programs.len() >= 50, "{}", programs.len());
     let wrong: Vec<_> = stream::iter(&programs)
