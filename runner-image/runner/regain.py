@@ -8,7 +8,7 @@ import builtins
 import gc
 import sys
 from _signal import (
-    ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGUSR1,
+    ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGPROF, SIGUSR1,
     default_int_handler, getsignal, pthread_sigmask, set_wakeup_fd, setitimer, signal, valid_signals,
 )
 from sys import set_int_max_str_digits, setrecursionlimit
@@ -53,8 +53,8 @@ def _drop_signal_handlers():
         if callable(getsignal(number)):
             # Ignoring SIGCHLD would make the kernel reap what multiprocessing's exit handler waits for.
             signal(number, SIG_DFL if number == SIGCHLD else SIG_IGN)
-    # The one that the encoder's time limit needs; the others may stay blocked for the little that is left.
-    pthread_sigmask(SIG_UNBLOCK, [SIGALRM])
+    # Those that the encoder's time limits need; the others may stay blocked for the little that is left.
+    pthread_sigmask(SIG_UNBLOCK, [SIGALRM, SIGPROF])
 
 
 def _stop_monitoring():

@@ -6,7 +6,7 @@ interpreter. Without this the first request, which is the only one there is, tak
 
 import os
 import sys
-from _signal import SIG_DFL, SIG_SETMASK, SIGALRM, pthread_sigmask, signal
+from _signal import SIG_DFL, SIG_SETMASK, SIGALRM, SIGPROF, pthread_sigmask, signal
 
 from archive import read_archive
 from channel import ControlChannel
@@ -49,7 +49,8 @@ def rehearse_as_child(script_of):
         sys.modules.update(modules)
         sys.argv[:], sys.meta_path[:] = arguments, finders
         pthread_sigmask(SIG_SETMASK, [])
-        signal(SIGALRM, SIG_DFL)
+        for number in (SIGALRM, SIGPROF):
+            signal(number, SIG_DFL)
         reset_signals_of_runner()
         os.dup2(stderr, 2)
         os.close(stderr)
