@@ -10,7 +10,9 @@ from os import _exit, getpid
 from time import monotonic
 
 import exit_threads
+import last_line
 import namespace
+import request_files
 import pristine
 import source
 import spawn
@@ -18,12 +20,15 @@ import standard_streams
 from channel import ControlPlaneGone
 from collect import Collector
 from conversation import link_font_cache, receive_execution
+from display import Display
 from encode import json_text
 from error_line import error_line
+from figures import Figures
 from frames import ProtocolError
 from kernel import become_ordinary
 from regain import reset_signals_of_runner
 from report import DONE, ENDED, LEFT
+from result import Result
 from start import say_start
 from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
 
@@ -36,9 +41,11 @@ def run_child(run, workspace):
         become_script(run, workspace)
         execution = receive_execution(run.channel, lambda: settle(run))
         if execution is not None:
+            problem = request_files.write(execution.files)
+            execution.files = None
             script = Script(execution, run.report)
             start(run, execution)
-            script.run()
+            script.run(problem)
         _exit(0)
     except ControlPlaneGone:
         _exit(0)
@@ -109,12 +116,13 @@ class Script:
         self.main = namespace.install_main(execution)
         spawn.install(execution.source, os.getcwd())
 
-    def run(self):
+    def run(self, problem):
+        """`problem`: why the code cannot be run after all."""
         # After the start: importing pandas for a bare `pd` is on the code's own time.
         latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
         self.aliases = source.import_aliases(self.execution.source, self.main.__dict__)
         started = monotonic()
-        self.outcome = source.run(self.execution.source, self.main.__dict__)
+        self.outcome = source.refused(problem) if problem else source.run(self.execution.source, self.main.__dict__)
         exit_threads.wait()
         elapsed = monotonic() - started
         if getpid() != self.pid:
@@ -126,11 +134,22 @@ class Script:
             "error": self.outcome.error,
             "execution_time": elapsed,
         }))
-        if self.outcome.status == "ok":
-            answer_by = min(monotonic() + COLLECTING_LIMIT, latest)
-            Collector(self.report, namespace.results(self.main.__dict__, self.aliases), self.execution.input_json,
-                      answer_by, then=self.finish).run()
+        self.collect(min(monotonic() + COLLECTING_LIMIT, latest))
         self.finish()
+
+    def collect(self, answer_by):
+        collector, figures = Collector(self.report, answer_by, then=self.finish), Figures(self.report)
+        shown = last_line.take(self.main.__dict__)
+        data, drawings = namespace.results(self.main.__dict__, self.aliases)
+        # The last to be added is the first to be done: to draw may take what time there is.
+        collector.add_next(figures.jobs(drawings, collector))
+        if self.outcome.status == "ok":
+            if shown is not last_line.ABSENT and shown is not None:
+                collector.add_next(Display(shown, figures).jobs())
+            collector.add_next(Result(self.report, self.execution.input_json).jobs(data))
+        # The references left must not be ours: finalizers run at the latest when the jobs are done.
+        del shown, data, drawings
+        collector.run()
 
     def finish(self):
         self.report.mark(DONE)

@@ -32,4 +32,18 @@ def _pandas():
     str(frame)
 
 
-EXERCISES = {"numpy": _numpy, "pandas": _pandas}
+def _pyplot():
+    # Not by pyplot: the code's own first figure has the number 1.
+    from matplotlib.figure import Figure
+
+    from figures import png_of_figure
+
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([1, 2, 3], label="a")
+    axes.set(title="a", xlabel="a")
+    axes.legend()
+    png_of_figure(figure)
+
+
+EXERCISES = {"numpy": _numpy, "pandas": _pandas, "matplotlib.pyplot": _pyplot}

@@ -9,11 +9,13 @@ from io import StringIO
 from builtins import BaseException
 from sys import setprofile, settrace
 
+import last_line
 from error_line import error_line
 from pristine import import_untouched
 from regain import regain
 
 FILENAME = "main.py"
+_RUNNER = __file__.rpartition("/")[0] + "/"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
 TRACEBACK_LIMIT = 64 * 1024
 
@@ -68,7 +70,7 @@ def run(source, namespace):
 def _execute(source, namespace):
     """The exception that ended the code, or None."""
     try:
-        exec(compile(source, FILENAME, "exec", dont_inherit=True), namespace)
+        exec(last_line.compile_keeping(source, FILENAME) or compile(source, FILENAME, "exec", dont_inherit=True), namespace)
     except BaseException as error:
         return error
     finally:
@@ -80,6 +82,12 @@ def _execute(source, namespace):
             except BaseException:
                 pass
         regain()
+
+
+def refused(reason):
+    """The Outcome of code that was not run, told where its failure would be."""
+    _print(f"sandbox: {reason}\n")
+    return Outcome("error", 1, reason)
 
 
 def _exit_outcome(error):
@@ -96,7 +104,7 @@ def _exit_outcome(error):
 
 def _user_frames(frames):
     """The traceback from the user's first frame on; None for a syntax error of main.py itself, which has none."""
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_RUNNER):
         frames = frames.tb_next
     return frames
 
