@@ -245,7 +245,9 @@ mod tests {
     #[test]
     fn a_large_allowed_length_allocates_nothing_until_bytes_arrive() {
         let mut buffer = BytesMut::from(&[Kind::Result as u8, 0x40, 0, 0, 0][..]);
-        assert!(FrameCodec::new(Caps { result: usize::MAX, figures: 0 }).decode(&mut buffer).unwrap().is_none());
+        assert!(
+            FrameCodec::new(Caps { result: usize::MAX, figures: 0 }).decode(&mut buffer).unwrap().is_none()
+        );
         assert!(buffer.capacity() < 1000);
     }
 

@@ -19,12 +19,8 @@ fn golden(name: &str) -> BytesMut {
 }
 
 fn to_runner() -> Vec<(&'static str, ToRunner)> {
-    let execute = Execute {
-        timeout_ms: 30_000,
-        output_limit: 1 << 20,
-        max_output_files: 64,
-        files_limit: 16 << 20,
-    };
+    let execute =
+        Execute { timeout_ms: 30_000, output_limit: 1 << 20, max_output_files: 64, files_limit: 16 << 20 };
     vec![
         ("preload", ToRunner::Preload(Preload { module: "numpy".into() })),
         ("execute", ToRunner::Execute(execute)),
@@ -74,8 +70,17 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         ("stderr", FromRunner::Stderr(Bytes::from_static(b"warning\n"))),
         ("result", FromRunner::Result(Bytes::from_static(br#"{"total": 6, "name2": "ADA"}"#))),
         ("display", FromRunner::Display(display)),
-        ("figure", FromRunner::Figure(Figure { png: golden("figure").split_off(5).into(), width: 2, height: 1 })),
-        ("file", FromRunner::File(FilePiece { path: "out/zwölf.bin".into(), content: Bytes::from_static(b"\xff\0\n") })),
+        (
+            "figure",
+            FromRunner::Figure(Figure { png: golden("figure").split_off(5).into(), width: 2, height: 1 }),
+        ),
+        (
+            "file",
+            FromRunner::File(FilePiece {
+                path: "out/zwölf.bin".into(),
+                content: Bytes::from_static(b"\xff\0\n"),
+            }),
+        ),
         ("finished-ok", FromRunner::Finished(finished)),
         ("finished-crashed", FromRunner::Finished(crashed)),
     ]
