@@ -72,7 +72,7 @@ def may_end_in_expression(source):
         if inside:
             # A text over many lines may have any line in it.
             return not (word in _COMPOUND and line.endswith(":") and '"""' not in source and "'''" not in source)
-        return not (word in _SIMPLE or _assigns(line))
+        return not (word in _SIMPLE and ";" not in line or _assigns(line))
     return False
 
 
@@ -84,7 +84,7 @@ def _first_word(line):
 
 
 def _assigns(line):
-    """`name = value`, but not the last line of a call with `name=value)`."""
+    """`name = value`; not `name = value; value`, nor the last line of a call with `name=value)`."""
     name, equals, value = line.partition("=")
-    return bool(equals) and name.strip().isidentifier() and value[:1] != "=" \
+    return bool(equals) and ";" not in line and name.strip().isidentifier() and value[:1] != "=" \
         and all(value.count(end) <= value.count(begin) for begin, end in ("()", "[]", "{}"))
