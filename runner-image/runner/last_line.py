@@ -11,7 +11,7 @@ ABSENT = object()
 LONGEST = 200_000  # characters
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 
-# What no expression begins with, and no line inside an expression either.
+# What no expression begins with, and hardly a line inside one. The second begin blocks.
 _SIMPLE = frozenset(("import", "del", "pass", "raise", "assert", "global", "nonlocal", "break", "continue", "return", "def", "class"))
 _COMPOUND = frozenset(("def", "class", "if", "elif", "else", "for", "while", "with", "try", "except", "finally", "async"))
 
@@ -72,7 +72,33 @@ def may_end_in_expression(source):
         if inside:
             # A text over many lines may have any line in it.
             return not (word in _COMPOUND and line.endswith(":") and '"""' not in source and "'''" not in source)
-        return not (word in _SIMPLE and ";" not in line or _assigns(line))
+        return not (word in _SIMPLE and ";" not in line or _assigns(line) or _only_prints(line, source))
+    return False
+
+
+def _only_prints(line, source):
+    """`print(...)` and nothing else, the most usual last line of all: its value is None."""
+    if not line.startswith("print(") or line[-1] != ")" or "print =" in source or "def print" in source:
+        return False
+    depth, quote, escaped = 0, "", False
+    for at, character in enumerate(line):
+        if quote:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == quote:
+                quote = ""
+        elif character in "\"'":
+            quote = character
+        elif character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if depth == 0:
+                return at == len(line) - 1
+        elif character == "#":
+            return False
     return False
 
 

@@ -1,5 +1,7 @@
 import support
-from support import DISPLAY, RunnerTest
+import ast
+
+from support import DISPLAY, RunnerTest  # puts the runner on the path
 
 import last_line
 
@@ -17,7 +19,8 @@ class LastLine(RunnerTest):
         for code in ("42", "x = 1\n42\n", "42  # so\n\n  # or so\n", "x = 41; x + 1", "(\n40\n+ 2)", "(40\n  + 2\n)", "b = 42\nmax(\n1,\nb)\n", "import os; 42",
                      "def f(): return 42\nf()", "if 1:\n  y = 42\ny", "max(40,\n*[n\nfor n in [42]]\n)", "max([42,\n40\nif 1 else 2])",
                      'len("""\nimport this\n """) + 28', 'len("""\nx = 1""") + 36', "x = 42\r\nx\r\n", "dict(\na = 42)['a']", "dict(x=1,\na=42)['a']",
-                     '"""text"""\n42', "from __future__ import annotations\n42", "lambda: 1\n42", "not 1\n42", "\ufeff42"[1:]):
+                     '"""text"""\n42', "from __future__ import annotations\n42", "lambda: 1\n42", "not 1\n42", "print() or 42", "print(')') or (42)", "print('(') or max(42, len(')'))",
+                     "print = lambda *x: 42\nprint(1)", "def print(x): return 42\nprint(1)", "\ufeff42"[1:]):
             self.assertEqual(self.value_of(code), 42, code)
 
     def test_anything_else_is_not(self):
@@ -26,12 +29,12 @@ class LastLine(RunnerTest):
             self.assertIs(self.value_of(code), last_line.ABSENT, code)
 
     def test_what_the_lines_tell_agrees_with_the_tree(self):
-        for code in ("x = 1\nprint(x)", "x", "f(\n)", "'''\n'''", "a = '''\nx\n'''", "for x in y:\n  f(x)", "[x\nfor x in y]", "d['a'] = 1"):
-            import ast
+        for code in ("x = 1\nf(x)", "x", "f(\n)", "'''\n'''", "a = '''\nx\n'''", "for x in y:\n  f(x)", "[x\nfor x in y]", "d['a'] = 1"):
             if type(ast.parse(code).body[-1]) is ast.Expr:
                 self.assertTrue(last_line.may_end_in_expression(code), code)
         # The usual ends of programs that have none cost no tree.
-        for code in ("import os\nx = os.getpid()", "x = 1", "for x in y:\n  f(x)\n\n", "def f():\n  return 1\n", "x = 1\nimport os  # so"):
+        for code in ("import os\nx = os.getpid()", "x = 1", "for x in y:\n  f(x)\n\n", "def f():\n  return 1\n", "x = 1\nimport os  # so", "print(x)",
+                     "print(f\"{x:>{len(')')}} a\\\")\", '(')"):
             self.assertFalse(last_line.may_end_in_expression(code), code)
 
 
