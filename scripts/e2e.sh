@@ -15,5 +15,6 @@ cargo nextest run --locked -p e2e
 # Read from the work tree, not from the image: the tests find the runner beside them.
 docker run --rm --label "$script_label" --network none --read-only --cap-drop ALL --security-opt no-new-privileges \
   --tmpfs /tmp:exec --tmpfs /workspace:mode=1777 \
-  --volume "$PWD/runner-image:/code-sandbox/runner-image:ro" --volume "$PWD/crates/protocol/golden:/code-sandbox/crates/protocol/golden:ro" \
+  --volume "$PWD/runner-image:/code-sandbox/runner-image:ro" --volume "$PWD/examples:/code-sandbox/examples:ro" \
+  --volume "$PWD/crates/protocol/golden:/code-sandbox/crates/protocol/golden:ro" \
   --entrypoint python3 "$runner_image" -B -m unittest discover -s /code-sandbox/runner-image/tests

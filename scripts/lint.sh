@@ -23,7 +23,7 @@ git ls-files '*.snap' | while read -r snapshot; do
   grep -rqE "fn $test\(" --include '*.rs' crates tests || fail "$snapshot belongs to no test: delete it"
 done
 say "the Python compiles"
-find runner-image crates -name '*.py' -print0 | xargs -0 python3 -c '
+find runner-image crates examples -name '*.py' -print0 | xargs -0 python3 -c '
 import sys
 for name in sys.argv[1:]:
     with open(name, "rb") as file:

@@ -27,7 +27,7 @@ class ControlChannel:
         """Move the conversation to private descriptors, so that an import that prints or reads during a preload cannot
         touch it: descriptor 0 becomes /dev/null and 1 goes where 2 goes."""
         incoming, outgoing = os.dup(0), os.dup(1)
-        null = os.open("/dev/null", os.O_RDONLY)
+        null = os.open("/dev/null", os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
         os.dup2(2, 1)
@@ -45,6 +45,12 @@ class ControlChannel:
         while (frame := self.decoder.next_frame()) is None:
             self.read_some()
         return frame
+
+    def has_arrived(self, seconds):
+        """Whether something is to be read now or within this time."""
+        poll = select.poll()
+        poll.register(self.incoming, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def read_some(self):
         """Take what stdin has (call it when readable, or to wait). End of file raises ControlPlaneGone."""

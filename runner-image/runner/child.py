@@ -27,9 +27,10 @@ from figures import Figures
 from frames import ProtocolError
 from kernel import become_ordinary
 from regain import reset_signals_of_runner
+from rehearsal import rehearse_as_child
 from report import DONE, ENDED, LEFT
 from result import Result
-from start import say_start
+from start import ask_for_rehearsal, say_start
 from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
 
 INTERNAL_FAILURE = 71
@@ -39,7 +40,7 @@ def run_child(run, workspace):
     """`run`: the parent's Supervision as it was at the fork."""
     try:
         become_script(run, workspace)
-        execution = receive_execution(run.channel, lambda: settle(run))
+        execution = receive_execution(run.channel, lambda: settle(run), lambda: rehearse(run))
         if execution is not None:
             problem = request_files.write(execution.files)
             execution.files = None
@@ -68,6 +69,8 @@ def become_script(run, workspace):
     become_ordinary(run.parent)
     os.chdir(workspace)
     link_font_cache()
+    # What an import or the rehearsal prints is nobody's output.
+    os.dup2(0, 1)
     standard_streams.install()
     sys.argv = ["main.py"]
     sys.path.remove(os.path.dirname(__file__))
@@ -81,6 +84,12 @@ def settle(run):
     close_all_but({0, 1, 2, run.channel.incoming, run.channel.outgoing, *run.child_ends()})
     pristine.remember()
     gc.freeze()
+
+
+def rehearse(run):
+    """The parent does the same meanwhile."""
+    ask_for_rehearsal(run.start_writer)
+    rehearse_as_child(Script)
 
 
 def close_all_but(kept):
@@ -118,27 +127,32 @@ class Script:
 
     def run(self, problem):
         """`problem`: why the code cannot be run after all."""
+        self.execute(problem)
+        if getpid() == self.pid:
+            self.collect(self.finish)
+            self.finish()
+        # os.fork() in user code, and this is the copy that ran off its end: it leaves like any script, but reports nothing.
+        self.leave()
+
+    def execute(self, problem=None):
         # After the start: importing pandas for a bare `pd` is on the code's own time.
-        latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
+        self.latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
         self.aliases = source.import_aliases(self.execution.source, self.main.__dict__)
         started = monotonic()
         self.outcome = source.refused(problem) if problem else source.run(self.execution.source, self.main.__dict__)
         exit_threads.wait()
-        elapsed = monotonic() - started
-        if getpid() != self.pid:
-            # os.fork() in user code, and this is the copy that ran off its end: it leaves like any script, but reports nothing.
-            self.leave()
+        self.elapsed = monotonic() - started
+
+    def collect(self, then):
+        """Write everything into the report; `then` is called instead of a return if a value never lets go."""
         self.report.append(ENDED, json_text({
             "status": self.outcome.status,
             "exit_code": self.outcome.exit_code,
             "error": self.outcome.error,
-            "execution_time": elapsed,
+            "execution_time": self.elapsed,
         }))
-        self.collect(min(monotonic() + COLLECTING_LIMIT, latest))
-        self.finish()
-
-    def collect(self, answer_by):
-        collector, figures = Collector(self.report, answer_by, then=self.finish), Figures(self.report)
+        answer_by = min(monotonic() + COLLECTING_LIMIT, self.latest)
+        collector, figures = Collector(self.report, answer_by, then), Figures(self.report)
         shown = last_line.take(self.main.__dict__)
         data, drawings = namespace.results(self.main.__dict__, self.aliases)
         # The last to be added is the first to be done: to draw may take what time there is.

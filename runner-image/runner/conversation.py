@@ -15,6 +15,8 @@ from frames import ProtocolError
 from source import FILENAME
 
 PROTOCOL = 2
+# Seconds. A request that this runner was started for comes in a millisecond or two.
+REHEARSE_AFTER = 0.02
 
 
 class Execution:
@@ -40,12 +42,15 @@ class Execution:
         self.given[FILENAME] = request_files.fingerprint(files[FILENAME])
 
 
-def receive_execution(channel, settle):
+def receive_execution(channel, settle, rehearse):
     """Say Ready, serve preloads, and return the Execution to run; None if it was cancelled before it was whole (that is
-    answered here). `settle` is called whenever there may be time, before the next message is waited for."""
+    answered here). `settle` is called before each message is waited for, `rehearse` once, if there is time for it."""
     version = ".".join(map(str, sys.version_info[:3]))
     send_json(channel, frames.READY, {"protocol": PROTOCOL, "python": version})
     settle()
+    if not channel.has_arrived(REHEARSE_AFTER):
+        rehearse()
+        settle()
     kind, payload = channel.receive()
     while kind == frames.PRELOAD:
         preload(channel, payload)
@@ -79,9 +84,6 @@ def preload(channel, payload):
     try:
         __import__(module)
         exercise(module)
-        # For the code's own failures and its last line: cheap beside any library, dear in a container that has none.
-        import traceback  # noqa: F401
-        import _ast  # noqa: F401
     except BaseException as failure:
         # A module that fails, or calls sys.exit, is a fact to report: the container is merely less warm.
         error = error_line(failure)

@@ -17,7 +17,9 @@ def install_main(execution):
     main = ModuleType("__main__")
     main.__dict__.update(
         __builtins__=builtins,
-        __file__=FILENAME,
+        __file__=os.path.join(os.getcwd(), FILENAME),
+        __cached__=None,
+        __annotations__={},
         __loader__=SourceLoader(execution.source.removeprefix("\ufeff")),
         input_data=execution.input_data,
     )

@@ -3,7 +3,7 @@
 import os
 import select
 import time
-from _signal import SIGCHLD, SIGKILL, SIGSTOP, SIGUSR1, set_wakeup_fd, signal
+from _signal import SIG_BLOCK, SIGCHLD, SIGKILL, SIGSTOP, SIGUSR1, pthread_sigmask, set_wakeup_fd, signal
 
 
 class Processes:
@@ -48,6 +48,8 @@ class Processes:
 
     def stop_all(self):
         """SIGSTOP every process but ourselves. At once, where a large process takes many milliseconds to die."""
+        # Of their stopping we need not hear, while an answer is on its way.
+        pthread_sigmask(SIG_BLOCK, [SIGCHLD, SIGUSR1])
         self._signal_all(SIGSTOP)
 
     def _signal_all(self, number):

@@ -19,6 +19,10 @@ _RUNNER = __file__.rpartition("/")[0] + "/"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
 TRACEBACK_LIMIT = 64 * 1024
 
+# ast.PyCF_ALLOW_TOP_LEVEL_AWAIT: where the module awaits nothing by itself the code is the same as without, and where it does
+# it has inspect.CO_COROUTINE.
+TOP_LEVEL_AWAIT, COROUTINE = 0x2000, 0x80
+
 ALIASES = {"pd": "pandas", "np": "numpy"}
 
 
@@ -70,7 +74,12 @@ def run(source, namespace):
 def _execute(source, namespace):
     """The exception that ended the code, or None."""
     try:
-        exec(last_line.compile_keeping(source, FILENAME) or compile(source, FILENAME, "exec", dont_inherit=True), namespace)
+        code = last_line.compile_keeping(source, FILENAME, TOP_LEVEL_AWAIT) \
+            or compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+        if code.co_flags & COROUTINE:
+            __import__("asyncio").run(eval(code, namespace))
+        else:
+            exec(code, namespace)
     except BaseException as error:
         return error
     finally:
@@ -104,9 +113,12 @@ def _exit_outcome(error):
 
 def _user_frames(frames):
     """The traceback from the user's first frame on; None for a syntax error of main.py itself, which has none."""
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_RUNNER):
+    first = frames
+    while first is not None and first.tb_frame.f_code.co_filename != FILENAME:
+        first = first.tb_next  # ours, and asyncio's below an `await` of the module
+    while first is None and frames is not None and frames.tb_frame.f_code.co_filename.startswith(_RUNNER):
         frames = frames.tb_next
-    return frames
+    return first or frames
 
 
 def _report(error):
@@ -153,7 +165,10 @@ def import_aliases(source, namespace):
     if not any(_mentions(source, alias) for alias in ALIASES):
         return {}
     try:
-        unbound = _names_used_but_not_bound(source)
+        from warnings import catch_warnings
+
+        with catch_warnings(action="ignore"):  # they come with the real compilation
+            unbound = _names_used_but_not_bound(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}  # the real compilation says it better
     aliases = {}

@@ -17,9 +17,14 @@ class WriteMainWhenNeeded:
         self.path = os.path.join(directory, FILENAME)
 
     def find_spec(self, name, path=None, target=None):
-        if name in NEEDED_BY and not os.path.exists(self.path):
-            with open(self.path, "w", encoding="utf-8", newline="") as file:
-                file.write(self.source)
+        if name in NEEDED_BY:
+            from multiprocessing import util
+
+            # As a script's: the runner's own would leave out exit(), quit() and whatever else `site` provides.
+            util._args_from_interpreter_flags = lambda: ["-B"]
+            if not os.path.exists(self.path):
+                with open(self.path, "w", encoding="utf-8", newline="") as file:
+                    file.write(self.source)
         return None
 
 

@@ -1,6 +1,8 @@
-"""The one message from the child to the parent: the request is whole, the code starts now. The child is still ours then.
+"""From the child to the parent: the request is whole, the code starts now. The child is still ours then.
 
     [u32 length of the limits][u32 length of the leftover][u64 length of stdin] limits and the like as JSON, leftover, stdin
+
+All lengths 0, before it: now would be the time for a rehearsal.
 """
 
 import os
@@ -31,7 +33,11 @@ def say_start(writer, execution, leftover):
         message = message[os.write(writer, message):]
 
 
-def await_start(reader):
+def ask_for_rehearsal(writer):
+    os.write(writer, _LENGTHS.pack(0, 0, 0))
+
+
+def await_start(reader, rehearse):
     """The Start, or None if the child ended without one."""
     data = bytearray()
     wanted = _LENGTHS.size
@@ -42,6 +48,10 @@ def await_start(reader):
         data += chunk
         if wanted == _LENGTHS.size <= len(data):
             limits, leftover, stdin = _LENGTHS.unpack_from(data)
+            if limits == 0:
+                rehearse()
+                del data[:_LENGTHS.size]
+                continue
             wanted += limits + leftover + stdin
     at = _LENGTHS.size
     return Start(loads(data[at:at + limits]), bytes(data[at + limits:at + limits + leftover]), bytes(data[wanted - stdin:wanted]))

@@ -104,17 +104,24 @@ class Input:
 
 
 class Supervision:
-    def __init__(self, channel, workspace):
-        self.channel, self.workspace = channel, workspace
+    def __init__(self, channel, processes, report, workspace):
+        self.channel = channel
+        self.processes = processes
+        self.report = report
+        self.workspace = workspace  # descriptor, or path until the process that answers has opened it
         self.stdin = Input()
         self.stdout, self.stderr = Stream(frames.STDOUT), Stream(frames.STDERR)
         self.start_reader, self.start_writer = os.pipe()
-        self.report = Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT)),
-                             int(os.environ.pop("SANDBOX_FIGURES_LIMIT", DEFAULT_FIGURES_LIMIT)))
-        self.processes = Processes()
         self.cause = None  # why we ended it, if we did
         self.ended = None  # the child's checked report that user code is over
         self.leaving = False
+
+    @classmethod
+    def of(cls, channel, workspace):
+        """The one and only of this runner."""
+        report = Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT)),
+                        int(os.environ.pop("SANDBOX_FIGURES_LIMIT", DEFAULT_FIGURES_LIMIT)))
+        return cls(channel, Processes(), report, workspace)
 
     def fork(self):
         """As os.fork(). The child is to run the code; its ends of the pipes are `child_ends`."""
@@ -130,22 +137,15 @@ class Supervision:
         return self.stdin.reader, self.stdout.writer, self.stderr.writer, self.start_writer
 
     def supervise(self):
-        """From the start to the Finished frame; the exit status of the runner."""
-        self.counters = Counters()
-        self.pressure = MemoryPressure(self.counters)
-        self.oom_kills_before = self.counters.oom_kills()
-        workspace = open_workspace(self.workspace)
-        start = await_start(self.start_reader)
+        """From the start to the Finished frame and the end of the pipe; the exit status of the runner."""
+        self.observe(Counters())
+        self.workspace = open_workspace(self.workspace)
+        start = await_start(self.start_reader, self.rehearse)
         if start is None:
             return self.end_before_start()
         try:
             self.begin(start)
-            self.watch()
-            if self.cause == HAS_LEFT:
-                self.processes.stop_all()
-            else:
-                self.processes.kill_all()
-            self.answer(lambda: OutputFiles(self.channel, start.given, start.max_output_files, start.files_limit).send(workspace))
+            self.finish()
             # The control plane says when: to end the processes costs the machine more than the request itself.
             self.channel.wait_for_end()
         except ControlPlaneGone:
@@ -156,6 +156,36 @@ class Supervision:
             return PROTOCOL_BROKEN
         return 0
 
+    def observe(self, counters):
+        self.counters = counters
+        self.pressure = MemoryPressure(counters)
+        self.oom_kills_before = counters.oom_kills()
+
+    def rehearse(self):
+        from rehearsal import rehearse_as_parent
+
+        def rehearsed(channel, processes, report):
+            run = Supervision(channel, processes, report, self.workspace)
+            run.observe(self.counters)
+            return run
+
+        rehearse_as_parent(rehearsed)
+
+    def finish(self):
+        self.watch()
+        if self.cause == HAS_LEFT:
+            self.processes.stop_all()
+        else:
+            self.processes.kill_all()
+        self.answer()
+
+    def close(self):
+        """Of a rehearsal."""
+        for descriptor in (self.channel.incoming, self.channel.outgoing, self.processes.wakeup, self.processes.waker,
+                           self.stdout.reader, self.stderr.reader, *self.child_ends(), self.start_reader):
+            os.close(descriptor)
+        self.poll.close()
+
     def end_before_start(self):
         """The child has left on its own, with the exit status that is ours as well, or was killed while it took the request."""
         self.started = time.monotonic()
@@ -164,16 +194,18 @@ class Supervision:
         if code >= 0:
             return code
         try:
-            self.answer(lambda: [])
+            self.answer()
             self.channel.wait_for_end()
         except ControlPlaneGone:
             pass
         return 0
 
     def begin(self, start):
-        self.started = self.next_look = time.monotonic()
+        self.started = time.monotonic()
+        self.next_look = self.started + self.pressure.INTERVAL
         self.run_deadline = self.deadline = self.started + start.timeout
         self.stdout.room = self.stderr.room = start.output_limit
+        self.files = OutputFiles(self.channel, start.given, start.max_output_files, start.files_limit)
         # Before any other frame: from here on the code may have run, and must not run again elsewhere.
         self.channel.send(frames.STARTED)
         self.cpu_before = self.counters.cpu_time(self.processes.main)
@@ -198,8 +230,9 @@ class Supervision:
             if self.next_look <= now:
                 self.next_look = now + self.pressure.INTERVAL
                 self.look_at_report()
-                if self.pressure.is_hopeless():
-                    self.cause = self.cause or MEMORY_LIMIT
+                if self.cause is None and self.pressure.is_hopeless():
+                    self.cause = MEMORY_LIMIT
+                if self.cause is not None:
                     return
             self.choose_descriptors()
             for descriptor, _ in self.poll.poll(min(self.deadline, self.next_look) - now):
@@ -275,9 +308,8 @@ class Supervision:
 
     # ---- answer
 
-    def answer(self, send_files):
-        """Everything below us is dead or stopped: what is in the pipes, the report and the workspace is what there is.
-        `send_files` returns what of the files is omitted."""
+    def answer(self):
+        """Everything below us is dead or stopped: what is in the pipes, the report and the workspace is what there is."""
         wall_time = time.monotonic() - self.started
         for stream in (self.stdout, self.stderr):
             self.drain(stream)
@@ -292,7 +324,7 @@ class Supervision:
             # Where the run was ended instead, files and figures may be half of what they were to become.
             for place in contents.figures:
                 self.channel.queue_large(frames.FIGURE, self.report.view(place))
-            omitted = contents.omitted + send_files()
+            omitted = contents.omitted + self.files.send(self.workspace)
         ended_time = self.ended["execution_time"] if self.ended else wall_time
         self.channel.queue(frames.FINISHED, dumps({
             "status": verdict.status,

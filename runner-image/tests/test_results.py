@@ -104,12 +104,10 @@ for _name in _names: _delete(builtins, _name)
 """
 
 FIND_REPORT = """
-import os, sys
-f = sys._getframe()
-while f:
-    for v in list(f.f_locals.values()):
-        m = getattr(v, "memory", None) or getattr(getattr(v, "report", None), "memory", None)
-        if type(m).__name__ == "mmap":
-            {}
-    f = f.f_back
+import gc, os
+gc.unfreeze()
+for o in gc.get_objects():
+    if type(o).__name__ == "Report":
+        m = o.memory
+        {}
 """

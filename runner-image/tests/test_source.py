@@ -5,7 +5,7 @@ import source
 
 class Script(RunnerTest):
     def test_it_is_main(self):
-        self.assertEqual(self.result_of("""
+        result = self.result_of("""
             import dataclasses, inspect, multiprocessing, pickle, sys
             @dataclasses.dataclass
             class P:
@@ -18,9 +18,10 @@ class Script(RunnerTest):
                     squares = pool.map(square, [1, 2])
                 del pool
                 argv, file, runner = sys.argv, __file__, "supervisor" in sys.modules
-        """.replace("\n            ", "\n"), args=["a", "b"]), {
+        """.replace("\n            ", "\n"), args=["a", "b"])
+        self.assertEqual(result, {
             "copy": {"x": 3}, "source": "def square(v): return v * v\n", "squares": [1, 4],
-            "argv": ["main.py", "a", "b"], "file": "main.py", "runner": False})
+            "argv": ["main.py", "a", "b"], "file": f"{self.workspace}/main.py", "runner": False})
 
     def test_future_imports_and_only_the_codes_own(self):
         self.assertEqual(self.result_of("from __future__ import annotations\ndef f(x: nonsense): pass\nx = 1"), {"x": 1})
@@ -59,6 +60,40 @@ class Script(RunnerTest):
                                      "    squares = pool.map(square, [1, 2, 3])\n"
                                      "  del pool")
             self.assertEqual(squares, {"squares": [1, 4, 9]}, method)
+            answer = self.run_code("import multiprocessing\n"
+                                   "def leave(): exit(3)\n"
+                                   "if __name__ == '__main__':\n"
+                                   f"  process = multiprocessing.get_context('{method}').Process(target=leave)\n"
+                                   "  process.start(); process.join(); print(process.exitcode)")
+            self.assertEqual((answer.stdout, answer.stderr), (b"3\n", b""), method)
+
+    def test_a_module_may_await(self):
+        answer = self.run_code("import asyncio\n"
+                               "async def twice(n):\n"
+                               "    await asyncio.sleep(0)\n"
+                               "    return n * 2 if n else 1 / n\n"
+                               "task = asyncio.create_task(twice(2))\n"
+                               "print(await twice(1), await task, [x async for x in (await twice(n) for n in (3, 4))])\n"
+                               "await twice(0)\n")
+        self.assertEqual((answer.error, answer.stdout), ("ZeroDivisionError: division by zero", b"2 4 [6, 8]\n"))
+        self.assertTrue(answer.stderr.startswith(
+            b'Traceback (most recent call last):\n  File "main.py", line 7, in <module>\n    await twice(0)\n'
+            b'  File "main.py", line 4, in twice\n'), answer.stderr)
+        self.assertEqual(self.result_of("import asyncio\nx = await asyncio.sleep(0, 5)\nraise SystemExit"), {"x": 5})
+        self.assertEqual(self.run_code("def f():\n  await g()").error,
+                         "SyntaxError: 'await' outside async function (main.py, line 2)")
+        self.assertEqual(self.run_code("import asyncio\nawait asyncio.sleep(0)\nimport sys\nsys.exit(3)").exit_code, 3)
+        self.assertEqual(self.run_code("import asyncio, os\nos.kill(os.getpid(), 2)\nawait asyncio.sleep(9)").exit_code, 130)
+
+    def test_a_syntax_warning_comes_once_and_with_its_line(self):
+        stderr = self.run_code("x = np\nif x is 5: pass\n").stderr
+        self.assertEqual((stderr.count(b"main.py:2: SyntaxWarning"), stderr.count(b"  if x is 5: pass\n")), (1, 1), stderr)
+
+    def test_a_trace_function_sees_an_error_and_does_not_replace_it(self):
+        for code in ("import sys\nsys.settrace(lambda *a: None)\n1/0", "import sys\nsys.setprofile(lambda *a: None)\n1/0",
+                     "import sys\ndef trace(*a): return trace\nsys.settrace(trace)\n1/0"):
+            self.assertEqual(self.run_code(code).error, "ZeroDivisionError: division by zero")
+        self.assertEqual(self.run_code("breakpoint()").error, "bdb.BdbQuit")
 
     def test_stdin(self):
         self.assertEqual(self.result_of("a = input(); import sys; b = sys.stdin.read()", stdin="one\ntwo\n"),

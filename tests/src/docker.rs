@@ -15,6 +15,11 @@ pub async fn docker(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Runs `docker ARGS`, which may fail.
+pub async fn try_docker(args: &[&str]) {
+    let _ = Command::new("docker").args(args).output().await.unwrap();
+}
+
 /// Names of all containers, running or not, of one instance.
 pub async fn containers_of(instance: &str) -> BTreeSet<String> {
     let filter = format!("label=code-sandbox.instance={instance}");

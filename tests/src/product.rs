@@ -64,7 +64,8 @@ pub async fn run_binary(args: &[&str]) -> Output {
 }
 
 impl Product {
-    /// Starts a control plane with these flags beside the test's own, and waits until it is healthy.
+    /// Starts a control plane with these flags beside the test's own, and waits until it is healthy. Without a
+    /// `--pool-size` among them it has no pool: every container there is then runs code or is being removed.
     pub async fn start(flags: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), flags).await
     }
@@ -74,10 +75,13 @@ impl Product {
         // Free a moment ago; nothing else here takes ports by chance.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs::File::create(folder.path().join("log")).unwrap();
+        let pooled = flags.contains(&"--pool-size");
         let child = Command::new(binary())
+            .args(["--log-level", "debug"])
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .arg("--data-dir")
             .arg(folder.path().join("data"))
+            .args(if pooled { &[][..] } else { &["--pool-size", "0"] })
             .args(flags)
             .stdout(Stdio::null())
             .stderr(log)
@@ -90,9 +94,21 @@ impl Product {
             product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::OK)
         })
         .await;
-        // The trial execution's container goes behind its answer.
-        product.no_containers(Duration::from_secs(10)).await;
+        if flags.windows(2).any(|pair| pair[0] == "--pool-size" && pair[1] != "0") {
+            product.warm(1).await;
+        } else {
+            // The trial execution's container goes behind its answer.
+            product.no_containers(Duration::from_secs(10)).await;
+        }
         product
+    }
+
+    /// Waits until the pool has said so often that it is warm.
+    pub async fn warm(&self, times: usize) {
+        eventually(&format!("the pool is warm; log: {}", self.log()), Duration::from_secs(60), || async {
+            self.log().matches("the pool is warm").count() >= times
+        })
+        .await;
     }
 
     /// What it has logged.

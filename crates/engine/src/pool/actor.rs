@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     container::Container,
-    conversation::Conversation,
+    conversation::{Conversation, HandshakeError},
     events::{Event, Observer},
     request::{Memory, Timeout},
 };
@@ -35,11 +35,21 @@ use crate::{
 /// A container that dies so soon after its start says something about all of them.
 const TOO_YOUNG_TO_DIE: Duration = Duration::from_secs(1);
 
+/// Starts that a request may lose to somebody who kills containers before it is given up.
+const LOSSES: u32 = 3;
+
+/// A runner that ended without a word was killed; one that cannot run says why.
+fn was_killed(error: &LaunchError) -> bool {
+    matches!(error, LaunchError::Handshake(HandshakeError::Ended(said)) if said.is_empty())
+}
+
 /// A request that waits for a container.
 pub(super) struct Waiter {
     pub(super) level: usize,
     /// Memory and time of a container that is to be started for it alone.
     pub(super) special: Option<(Memory, Timeout)>,
+    /// Starts that it has lost to somebody's hand so far.
+    pub(super) losses: u32,
     pub(super) reply: oneshot::Sender<Result<Lease, LaunchError>>,
 }
 
@@ -93,6 +103,8 @@ pub(super) struct State {
     starting: usize,
     numbers: u64,
     at_rest: bool,
+    /// The last container that stood ready died at once; none has outlived it since.
+    dying: bool,
 }
 
 impl Actor {
@@ -128,6 +140,11 @@ impl Actor {
     /// Does what the policy says.
     fn act(&mut self) {
         self.state.waiting.retain(|waiter| !waiter.reply.is_closed());
+        if self.state.dying && self.state.standing.iter().any(|kept| kept.since.elapsed() >= TOO_YOUNG_TO_DIE)
+        {
+            self.state.dying = false;
+            self.refills.succeeded();
+        }
         let situation = self.situation();
         let actions = self.policy.decide(&situation);
         self.tell_if_at_rest(&situation);
@@ -194,7 +211,7 @@ impl Actor {
     }
 
     fn tell_if_at_rest(&mut self, situation: &Situation) {
-        let at_rest = self.policy.size > 0 && self.policy.is_at_rest(situation);
+        let at_rest = self.policy.size > 0 && !self.state.dying && self.policy.is_at_rest(situation);
         if at_rest && !self.state.at_rest {
             self.observer.observe(&Event::PoolWarm { containers: situation.standing.len() });
         }
@@ -203,8 +220,11 @@ impl Actor {
 
     /// When there is something to decide that no event announces.
     fn wake_up(&self) -> Option<Instant> {
-        let oldest = self.state.standing.iter().map(|kept| kept.since + self.max_age).min();
-        [self.pace.calm_at(), self.refills.retry_at(), oldest]
+        let standing = &self.state.standing;
+        let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
+        let survivor =
+            standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min().filter(|_| self.state.dying);
+        [self.pace.calm_at(), self.refills.retry_at(), oldest, survivor]
             .into_iter()
             .flatten()
             .filter(|at| *at > Instant::now())
@@ -235,7 +255,9 @@ impl Actor {
         }
         match launched {
             Ok((conversation, container)) => {
-                self.refills.succeeded();
+                if !self.state.dying {
+                    self.refills.succeeded();
+                }
                 self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
                 match waiter.or_else(|| self.next_in_line()) {
                     Some(waiter) => {
@@ -249,8 +271,13 @@ impl Actor {
                 let retry_in = self.refills.failed(&error);
                 self.observer.observe(&Event::StartFailed { error: &error, retry_in });
                 // One failure, one answer: the next in line has its own start.
-                if let Some(waiter) = waiter.or_else(|| self.next_in_line()) {
-                    waiter.serve(Err(error));
+                match waiter.or_else(|| self.next_in_line()) {
+                    Some(mut waiter) if was_killed(&error) && waiter.losses < LOSSES => {
+                        waiter.losses += 1;
+                        self.state.waiting.push_front(waiter);
+                    }
+                    Some(waiter) => waiter.serve(Err(error)),
+                    None => {}
                 }
             }
         }
@@ -290,6 +317,7 @@ impl Actor {
                 self.observer.observe(&Event::WarmContainerDied);
                 if age < TOO_YOUNG_TO_DIE {
                     // Not somebody's hand: the next one would die as well.
+                    self.state.dying = true;
                     self.refills.failed(&"containers end by themselves as soon as they are ready");
                 }
                 if let Some(waiter) = waiter {

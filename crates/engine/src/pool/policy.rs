@@ -92,13 +92,15 @@ impl Policy {
         let busy = situation.standing.iter().filter(|container| container.busy).count();
         let kept = free.len() + busy;
         let missing = (unserved + self.size).saturating_sub(kept + situation.starting);
-        let refills = !situation.backing_off && (somebody_waits || situation.calm);
+        // A lease that is given right now ends the calm.
+        let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
+        let refills = !situation.backing_off && (somebody_waits || calm);
         let wanted = if refills { missing } else { missing.min(unserved.saturating_sub(situation.starting)) };
         let room = self.at_once.saturating_sub(situation.starting + special_starts);
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
-        if situation.calm && !somebody_waits {
+        if calm && !somebody_waits {
             let mut preloads = self.at_once.saturating_sub(busy);
             if starts == 0 && situation.starting == 0 {
                 free.sort_by_key(|(_, container)| container.level);

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use protocol::message::Status;
+use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{config, request};
@@ -21,11 +22,11 @@ use crate::{
     request::Memory,
 };
 
-const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
+pub(super) const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
 const READY_3: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":3,\"python\":\"3\"}";
-const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
-const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
-const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
+pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
+pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
+pub(super) const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
 const DISPLAY: &[u8] = include_bytes!("../../../protocol/golden/display.bin");
 const FIGURE: &[u8] = include_bytes!("../../../protocol/golden/figure.bin");
 const FILE: &[u8] = include_bytes!("../../../protocol/golden/file.bin");
@@ -33,10 +34,16 @@ const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
 
 /// Plays one script a container: the first for the trial at start.
 #[derive(Default)]
-struct Scripted {
-    scripts: Mutex<Vec<Script>>,
+pub(super) struct Scripted {
+    pub(super) scripts: Mutex<Vec<Script>>,
     /// With their exit status, if they have ended.
-    containers: Mutex<HashMap<ContainerName, Option<i64>>>,
+    pub(super) containers: Mutex<HashMap<ContainerName, Option<i64>>>,
+    /// Every container that was to be launched.
+    pub(super) launched: Mutex<Vec<ContainerSpec>>,
+    pub(super) resized: Mutex<Vec<Memory>>,
+    pub(super) refuses_resize: Mutex<bool>,
+    /// Played whenever the scripts have run out.
+    pub(super) usual: Mutex<Option<fn() -> Script>>,
     failing_removals: Mutex<u32>,
     removals_hang: Mutex<bool>,
     unreachable: Mutex<bool>,
@@ -44,7 +51,9 @@ struct Scripted {
     launching: Mutex<(usize, usize)>,
 }
 
-enum Script {
+pub(super) enum Script {
+    /// The first frame by itself, the others once something was sent to it.
+    Answers(Vec<&'static [u8]>),
     Says(Vec<&'static [u8]>),
     SaysThenHangs(Vec<&'static [u8]>),
     Complains(&'static str),
@@ -70,6 +79,7 @@ impl Driver for Scripted {
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {
         self.containers.lock().unwrap().insert(spec.name.clone(), Some(70));
+        self.launched.lock().unwrap().push(spec.clone());
         {
             let mut launching = self.launching.lock().unwrap();
             launching.0 += 1;
@@ -81,7 +91,16 @@ impl Driver for Scripted {
         let frames = |frames: Vec<&'static [u8]>| {
             stream::iter(frames).map(|frame| io::Result::Ok(Chunk::Frames(Bytes::from_static(frame))))
         };
-        let output = match if scripts.is_empty() { healthy() } else { scripts.remove(0) } {
+        let usual = self.usual.lock().unwrap().unwrap_or(healthy);
+        let output = match if scripts.is_empty() { usual() } else { scripts.remove(0) } {
+            Script::Answers(said) => {
+                let (input, mut sent) = tokio::io::duplex(1 << 20);
+                let asked = async move { sent.read_u8().await.map(|_| sent) };
+                let (first, rest) = (said[0], said[1..].to_vec());
+                let answers = stream::once(asked).map(|asked| asked.map(|_| Chunk::Frames(Bytes::new())));
+                let output = frames(vec![first]).chain(answers).chain(frames(rest)).boxed();
+                return Ok(Pipe { input: Box::pin(input), output });
+            }
             Script::Says(said) => frames(said).boxed(),
             Script::SaysThenHangs(said) => frames(said).chain(stream::pending()).boxed(),
             Script::Complains(text) => stream::iter([Ok(Chunk::Complaint(text.into()))]).boxed(),
@@ -108,7 +127,11 @@ impl Driver for Scripted {
         Ok(Pipe { input: Box::pin(tokio::io::sink()), output })
     }
 
-    async fn resize(&self, _: &ContainerName, _: Memory) -> Result<(), DriverError> {
+    async fn resize(&self, _: &ContainerName, memory: Memory) -> Result<(), DriverError> {
+        if *self.refuses_resize.lock().unwrap() {
+            return Err(DriverError::ContainerMissing);
+        }
+        self.resized.lock().unwrap().push(memory);
         Ok(())
     }
 
@@ -143,7 +166,14 @@ impl Driver for Scripted {
 
 /// Keeps what the engine says.
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+pub(super) struct Heard(pub(super) Mutex<Vec<String>>);
+
+impl Heard {
+    /// How often it said what begins so.
+    pub(super) fn count(&self, beginning: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|event| event.starts_with(beginning)).count()
+    }
+}
 
 impl Observer for Heard {
     fn observe(&self, event: &Event<'_>) {

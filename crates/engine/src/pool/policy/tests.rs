@@ -56,9 +56,12 @@ fn an_empty_pool_is_filled_and_a_full_one_is_warmed_and_then_left_alone() {
 
 #[test]
 fn within_a_burst_nothing_is_refilled_or_warmed_until_somebody_waits() {
-    let mut burst = situation(&[ready(0)], &[wants(0)]);
+    let mut burst = situation(&[ready(0), ready(0)], &[wants(0)]);
+    let lease = Action::Lease { standing: 0, waiting: 0 };
+    assert_eq!(POLICY.decide(&burst), [lease], "the first of a burst ends the calm itself");
     burst.calm = false;
-    assert_eq!(POLICY.decide(&burst), [Action::Lease { standing: 0, waiting: 0 }]);
+    assert_eq!(POLICY.decide(&burst), [lease]);
+    burst.standing.pop();
     burst.waiting.push(wants(0));
     assert_eq!(starts(&POLICY.decide(&burst)), 2);
 }

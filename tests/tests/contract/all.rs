@@ -1,4 +1,4 @@
-//! The contract of `POST /execute_code`, as a client sees it.
+// The contract of `POST /execute_code`, as a client sees it. Included by each file that says with which POOL it is to hold.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ const CANONICAL: &str = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3],
 
 #[tokio::test]
 async fn the_canonical_example_answers_exactly_as_promised() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let began = Instant::now();
     let run = product.post(json!({ "code": CANONICAL, "input_data": {} })).await;
     let took = began.elapsed().as_secs_f64();
@@ -35,13 +35,13 @@ async fn the_canonical_example_answers_exactly_as_promised() {
     let time = |field: &Value| field.as_f64().unwrap();
     let (code, usage) = (time(run.field("execution_time")), run.field("usage"));
     assert!(0.0 < code && code <= time(&usage["wall_time"]) && time(&usage["wall_time"]) < took);
-    assert!(time(&usage["cpu_time"]) > 0.05 && usage["peak_memory"].as_u64().unwrap() > 50 << 20);
+    assert!(time(&usage["cpu_time"]) > 0.0 && usage["peak_memory"].as_u64().unwrap() > 50 << 20);
     product.stop().await;
 }
 
 #[tokio::test]
 async fn inputs_become_variables_and_pandas_and_numpy_need_no_import() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let body = json!({
         "code": "total = sum(values)\nname2 = name.upper()",
         "input_data": { "values": [1, 2, 3], "name": "ada" },
@@ -55,8 +55,26 @@ async fn inputs_become_variables_and_pandas_and_numpy_need_no_import() {
 }
 
 #[tokio::test]
+async fn a_warning_names_its_line_and_a_module_may_await() {
+    let product = Product::start(&["--pool-size", POOL]).await;
+    let code = "import warnings\n\
+                def f():\n\
+                \x20 warnings.warn('w', stacklevel=2)\n\
+                f()";
+    assert_eq!(product.run(code).await.field("stderr"), "main.py:4: UserWarning: w\n  f()\n");
+    let run =
+        product.run("import asyncio\nx = await asyncio.sleep(0, 5)\nawait asyncio.wait_for(y, 1)").await;
+    assert_eq!(run.error(), "NameError: name 'y' is not defined");
+    assert_eq!(
+        run.field("stderr").as_str().unwrap().lines().nth(1),
+        Some("  File \"main.py\", line 3, in <module>")
+    );
+    product.stop().await;
+}
+
+#[tokio::test]
 async fn execution_time_is_the_users_code_alone() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let quick = product.run("pass").await.field("execution_time").as_f64().unwrap();
     assert!(quick < 0.05, "{quick}");
     let slept = product.run("import time; time.sleep(0.5)").await.field("execution_time").as_f64().unwrap();
@@ -66,7 +84,7 @@ async fn execution_time_is_the_users_code_alone() {
 
 #[tokio::test]
 async fn an_exception_is_an_error_with_a_traceback_and_keeps_the_output() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let run = product.run("print('before')\n1/0").await;
     assert_eq!((run.status(), run.error()), ("error", "ZeroDivisionError: division by zero"));
     assert_eq!(
@@ -92,7 +110,7 @@ async fn an_exception_is_an_error_with_a_traceback_and_keeps_the_output() {
 
 #[tokio::test]
 async fn a_run_over_its_time_is_ended_and_keeps_what_it_printed() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     for code in [
         "print('begun')\nwhile True: pass",
         "print('begun', end='')\nimport time\ntime.sleep(1000)",
@@ -110,7 +128,7 @@ async fn a_run_over_its_time_is_ended_and_keeps_what_it_printed() {
 
 #[tokio::test]
 async fn memory_is_limited_and_told_as_such() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let run = product.run("x = 'a' * 10**10").await;
     let told = run.status() == "memory_limit" || run.error().starts_with("MemoryError");
     assert!(told, "{}", run.body);
@@ -132,7 +150,7 @@ async fn memory_is_limited_and_told_as_such() {
 
 #[tokio::test]
 async fn slow_growth_and_hidden_hogs_are_the_memory_limit_too() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let hogs = "import os, time\n\
                 fd = os.open('/proc/self/oom_score_adj', os.O_WRONLY)\n\
                 os.write(fd, b'0')\n\
@@ -165,7 +183,7 @@ async fn slow_growth_and_hidden_hogs_are_the_memory_limit_too() {
 
 #[tokio::test]
 async fn a_crash_is_told_with_its_true_end() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     let run = product.run("print('a')\nimport os\nos._exit(7)").await;
     assert_eq!((run.status(), run.field("exit_code"), run.stdout()), ("crashed", &json!(7), "a\n"));
     for (code, signal) in [
@@ -182,7 +200,7 @@ async fn a_crash_is_told_with_its_true_end() {
 
 #[tokio::test]
 async fn a_flood_is_cut_at_the_limit_while_the_control_planes_memory_stays_flat() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     product.run("pass").await;
     let before = product.memory("VmRSS");
     for (stream, other) in [("stdout", "stderr"), ("stderr", "stdout")] {
@@ -202,7 +220,7 @@ async fn a_flood_is_cut_at_the_limit_while_the_control_planes_memory_stays_flat(
 
 #[tokio::test]
 async fn output_that_is_no_text_is_replaced_and_a_result_over_its_limit_is_named() {
-    let product = Product::start(&["--result-limit", "100k"]).await;
+    let product = Product::start(&["--pool-size", POOL, "--result-limit", "100k"]).await;
     let run = product.run("import os\nos.write(1, b'a\\xff\\x00\\x1b[0m')").await;
     assert_eq!(run.stdout(), "a\u{fffd}\0\u{1b}[0m");
     let run = product.run("a = 1\nbig = 'x' * 200_000\nz = float('nan')").await;
@@ -213,7 +231,7 @@ async fn output_that_is_no_text_is_replaced_and_a_result_over_its_limit_is_named
 
 #[tokio::test]
 async fn bombs_end_within_their_limits_while_others_are_served() {
-    let product = Product::start(&["--max-executions", "4"]).await;
+    let product = Product::start(&["--pool-size", POOL, "--max-executions", "4"]).await;
     let fork_bomb = "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass";
     let thread_bomb =
         "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,)).start()";
@@ -234,7 +252,7 @@ async fn bombs_end_within_their_limits_while_others_are_served() {
 
 #[tokio::test]
 async fn full_file_systems_are_errors_of_the_code() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     for (code, error) in [
         (
             "open('a', 'wb').write(bytes(60 << 20))\nopen('b', 'wb').write(bytes(60 << 20))",
@@ -258,7 +276,7 @@ async fn full_file_systems_are_errors_of_the_code() {
 
 #[tokio::test]
 async fn what_remains_after_the_last_line_does_not_delay_the_answer_for_long() {
-    let product = Product::start(&[]).await;
+    let product = Product::start(&["--pool-size", POOL]).await;
     for code in [
         "import atexit, time\natexit.register(time.sleep, 60)\nx = 1",
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\nx = 1",

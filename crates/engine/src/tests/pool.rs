@@ -1,0 +1,257 @@
+//! The pool: with the real runner as a process where code runs, with scripts where containers misbehave.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    broken_drivers::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
+    config, request, run, runner,
+};
+use crate::{
+    Engine, EngineConfig, ExecuteError, PoolConfig, Status,
+    driver::{Driver, process::ProcessDriver},
+    events::Observer,
+};
+
+fn pooled(size: usize, preloads: &[&str]) -> EngineConfig {
+    let preloads = preloads.iter().map(|module| (*module).to_owned()).collect();
+    EngineConfig { pool: PoolConfig { size, preloads, ..PoolConfig::none() }, ..config() }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(tokio::time::Instant::now() < patience, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn with_pool(config: EngineConfig, test: impl AsyncFnOnce(&Engine, &ProcessDriver, &Heard)) {
+    let (driver, heard) = (runner(), Arc::new(Heard::default()));
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
+    engine.prove().await.unwrap();
+    until("the pool is warm", || heard.count("PoolWarm") > 0).await;
+    test(&engine, &driver, &heard).await;
+    engine.drain(Duration::from_secs(5), &CancellationToken::new()).await;
+    assert!(driver.list().await.unwrap().is_empty(), "a process was left behind");
+}
+
+async fn with_scripted_pool(
+    size: usize,
+    usual: fn() -> Script,
+    test: impl AsyncFnOnce(&Engine, &Scripted, &Heard),
+) {
+    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, pooled(size, &[]), observer);
+    engine.prove().await.unwrap();
+    *driver.usual.lock().unwrap() = Some(usual);
+    test(&engine, &driver, &heard).await;
+    engine.drain(Duration::from_secs(1), &CancellationToken::new()).await;
+    assert!(driver.containers.lock().unwrap().is_empty(), "a container was left behind");
+}
+
+fn answers() -> Script {
+    Script::Answers(vec![READY, STARTED, RESULT, FINISHED])
+}
+
+fn dies_at_once() -> Script {
+    Script::Says(vec![READY])
+}
+
+#[tokio::test]
+async fn every_execution_has_a_process_of_its_own_and_the_pool_is_filled_again() {
+    with_pool(pooled(3, &[]), async |engine, driver, heard| {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..8 {
+            let outcome = run(engine, "import os\npids = [os.getppid(), os.getpid()]").await;
+            assert!(seen.insert(outcome.result.unwrap().get().to_owned()));
+        }
+        until("it is warm again", || heard.count("PoolWarm") > 1).await;
+        until("what ran is gone", || heard.count("RemovalFailed") == 0).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert_eq!(driver.list().await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_preloaded_is_there_and_a_module_that_is_not_costs_nothing_but_a_word() {
+    with_pool(pooled(1, &["colorsys", "nonesuch"]), async |engine, _, heard| {
+        let outcome = run(engine, "import sys\nthere = 'colorsys' in sys.modules").await;
+        assert_eq!(outcome.result.unwrap().get(), r#"{"there":true}"#);
+        assert!(heard.count("PreloadFailed { module: \"nonesuch\"") > 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn more_at_once_than_the_pool_holds_are_all_answered() {
+    with_pool(pooled(2, &[]), async |engine, _, _| {
+        let runs = (0..8).map(|n| {
+            let engine = engine.clone();
+            tokio::spawn(
+                async move { run(&engine, &format!("n = {n}")).await.result.unwrap().get().to_owned() },
+            )
+        });
+        for (n, result) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
+            assert_eq!(result.unwrap(), format!(r#"{{"n":{n}}}"#));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn containers_killed_while_they_stand_ready_cost_no_request_and_are_replaced() {
+    with_pool(pooled(2, &[]), async |engine, driver, heard| {
+        for round in 1..4 {
+            for name in driver.list().await.unwrap() {
+                driver.remove(&name).await.unwrap();
+            }
+            assert_eq!(run(engine, "a = 1").await.status, Status::Ok);
+            until("it is warm again", || heard.count("PoolWarm") > round).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_container_dies_before_the_code_starts_moves_to_another() {
+    with_scripted_pool(0, answers, async |engine, driver, heard| {
+        *driver.scripts.lock().unwrap() = vec![dies_at_once(), dies_at_once()];
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        assert_eq!(heard.count("Retried"), 2);
+    })
+    .await;
+    with_scripted_pool(0, dies_at_once, async |engine, driver, _| {
+        let before = driver.launched.lock().unwrap().len();
+        let error = engine.execute(request(engine, "")).await.unwrap_err();
+        assert!(matches!(error, ExecuteError::NotStarted), "{error}");
+        assert_eq!(driver.launched.lock().unwrap().len() - before, 4);
+    })
+    .await;
+    with_scripted_pool(
+        0,
+        || Script::Says(vec![READY, STARTED]),
+        async |engine, _, heard| {
+            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Crashed);
+            assert_eq!(heard.count("Retried"), 0, "what has begun does not begin again");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_killed_while_it_starts_fails_no_request_unless_it_never_ends() {
+    let killed = || Script::Says(vec![]);
+    with_scripted_pool(0, answers, async |engine, driver, _| {
+        *driver.scripts.lock().unwrap() = vec![killed(), killed(), killed()];
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        *driver.scripts.lock().unwrap() = vec![killed(), killed(), killed(), killed()];
+        let error = engine.execute(request(engine, "")).await.unwrap_err();
+        assert_eq!(error.to_string(), "the runner did not start: ");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn starts_that_fail_are_tried_again_ever_more_rarely_show_on_health_and_recover() {
+    with_scripted_pool(
+        2,
+        || Script::Refuses,
+        async |engine, driver, heard| {
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            let launched = driver.launched.lock().unwrap().len();
+            assert!((10..60).contains(&launched), "{launched}");
+            let told = engine.health().await.unwrap_err().to_string();
+            assert_eq!(
+                told,
+                "the last container could not be started: the Docker engine refused to start a container: no"
+            );
+            *driver.usual.lock().unwrap() = Some(answers);
+            until("it is warm", || heard.count("PoolWarm") > 0).await;
+            assert!(engine.health().await.is_ok());
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_that_die_as_soon_as_they_are_ready_are_no_tight_loop() {
+    with_scripted_pool(2, dies_at_once, async |engine, driver, heard| {
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let launched = driver.launched.lock().unwrap().len();
+        assert!((10..80).contains(&launched), "{launched}");
+        assert!(engine.health().await.unwrap_err().to_string().contains("end by themselves"));
+        *driver.usual.lock().unwrap() = Some(answers);
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert!(engine.health().await.is_ok() && heard.count("PoolWarm") > 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_memory_is_given_to_a_warm_container_and_less_takes_one_of_its_own() {
+    with_scripted_pool(1, answers, async |engine, driver, heard| {
+        let run = async |mebibytes| {
+            until("one stands ready", || heard.count("PoolWarm") > 0).await;
+            let mut request = request(engine, "");
+            request.memory = engine.bounds().memory_mib(mebibytes).unwrap();
+            assert_eq!(engine.execute(request).await.unwrap().status, Status::Ok);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        };
+        let of_launched = |mebibytes: u64| {
+            let launched = driver.launched.lock().unwrap();
+            launched.iter().filter(|spec| spec.memory.bytes() == mebibytes << 20).count()
+        };
+        run(1024).await;
+        assert_eq!(
+            driver.resized.lock().unwrap().iter().map(|memory| memory.bytes()).collect::<Vec<_>>(),
+            [1 << 30]
+        );
+        assert_eq!(of_launched(1024), 0);
+        run(64).await;
+        assert_eq!((driver.resized.lock().unwrap().len(), of_launched(64)), (1, 1));
+        *driver.refuses_resize.lock().unwrap() = true;
+        run(1024).await;
+        assert_eq!(of_launched(1024), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_has_stood_too_long_is_replaced() {
+    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
+    let mut config = pooled(2, &[]);
+    config.pool.max_age = Duration::from_secs(100);
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
+    engine.prove().await.unwrap();
+    *driver.usual.lock().unwrap() = Some(answers);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let first: Vec<_> = driver.containers.lock().unwrap().keys().cloned().collect();
+    tokio::time::sleep(Duration::from_secs(110)).await;
+    let second = driver.containers.lock().unwrap();
+    assert_eq!(second.len(), 2);
+    assert!(first.iter().all(|name| !second.contains_key(name)));
+    drop(second);
+    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+    assert!(driver.containers.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn draining_gives_up_what_stands_ready() {
+    with_pool(pooled(4, &[]), async |engine, driver, _| {
+        assert_eq!(driver.list().await.unwrap().len(), 4);
+        let began = Instant::now();
+        engine.drain(Duration::from_secs(20), &CancellationToken::new()).await;
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(driver.list().await.unwrap().is_empty());
+    })
+    .await;
+}

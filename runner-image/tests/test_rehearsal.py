@@ -1,0 +1,45 @@
+import time
+
+from support import READY, RunnerTest
+
+# Everything a program could tell by that something ran before it.
+STATE = """
+import atexit, gc, os, signal, sys, threading, warnings
+state = {
+    "descriptors": sorted(os.listdir("/proc/self/fd")),
+    "handlers": [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
+    "blocked": sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
+    "timers": [signal.getitimer(n) for n in (0, 1, 2)],
+    "filters": [str(f) for f in warnings.filters],
+    "argv": sys.argv, "path": len(sys.path), "finders": [str(f).split(" at ")[0] for f in sys.meta_path],
+    "main": sorted(n for n in sys.modules["__main__"].__dict__ if n[:2] == "__"),
+    "files": os.listdir("."), "threads": threading.active_count(), "exits": atexit._ncallbacks(),
+    "limits": [sys.getrecursionlimit(), sys.get_int_max_str_digits(), gc.isenabled(), gc.get_threshold()],
+    "traced": [str(sys.gettrace()), str(sys.getprofile())], "exception": str(sys.exc_info()[1]),
+    "last": hasattr(sys, "last_exc"), "environment": dict(os.environ), "stdout": [sys.stdout.name, sys.stdout.mode],
+}
+"""
+
+
+class Rehearsal(RunnerTest):
+    def state_after(self, seconds):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        time.sleep(seconds)
+        conversation.execute(STATE)
+        answer = conversation.collect()
+        self.assertEqual((answer.status, answer.stdout, answer.stderr), ("ok", b"", b""))
+        self.assertEqual(conversation.exit_code(), 0, conversation.process.stderr.read())
+        self.assertEqual(conversation.process.stderr.read(), b"")
+        return answer.result["state"]
+
+    def test_it_leaves_no_trace(self):
+        self.assertEqual(self.state_after(0), self.state_after(0.6))
+
+    def test_after_it_every_end_is_told_as_ever(self):
+        for code, status in (("1/0", "error"), ("import os; os._exit(3)", "crashed"), ("print(1)", "ok")):
+            conversation = self.conversation()
+            conversation.receive()
+            time.sleep(0.4)
+            conversation.execute(code)
+            self.assertEqual(conversation.collect().status, status)
