@@ -91,6 +91,15 @@ x = 1
         answer = self.run_code("import atexit, sys\natexit.register(lambda: print([n for n in sys.modules if n in ('matplotlib', 'PIL', 'ast')]))\nx = 1\nx")
         self.assertEqual(answer.stdout, b"[]\n")
 
+    def test_letters_that_the_preload_has_not_drawn_can_be_drawn(self):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        conversation.send(frame(PRELOAD, {"module": "matplotlib.pyplot"}))
+        conversation.receive()
+        conversation.execute("import matplotlib.pyplot as plt\nplt.plot([37, 458])\nplt.title('QWXYZ ß $\\\\alpha$', weight='bold')\nplt.savefig('a.png')")
+        answer = conversation.collect()
+        self.assertEqual((self.sizes(answer), answer.stderr, list(answer.files)), ([(640, 480)], b"", ["a.png"]))
+
     def test_a_preload_makes_the_first_figure_about_as_fast_as_the_second(self):
         ratios = []
         for _ in range(3):
@@ -101,6 +110,8 @@ x = 1
                 conversation.receive()
             conversation.execute("import io, time\nimport matplotlib.pyplot as plt\ntimes = []\nfor n in range(2):\n  t = time.perf_counter()\n"
                                  "  plt.figure()\n  plt.plot([1, 2])\n  plt.savefig(io.BytesIO())\n  times.append(time.perf_counter() - t)\nplt.close('all')\n")
-            first, second = conversation.collect().result["times"]
+            answer = conversation.collect()
+            self.assertEqual(answer.status, "ok", (answer.error, answer.stderr))
+            first, second = answer.result["times"]
             ratios.append(first / second)
         self.assertLess(min(ratios), 3)
