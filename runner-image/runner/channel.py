@@ -3,7 +3,7 @@
 import os
 import select
 
-from frames import Decoder, ProtocolError, encode_frame
+from frames import Decoder, ProtocolError, encode_frame, encode_header
 
 # More waiting output than this and the child's pipes are left alone until the control plane has read some.
 OUTGOING_LIMIT = 256 * 1024
@@ -73,6 +73,14 @@ class ControlChannel:
     def queue(self, kind, payload=b""):
         """One frame to go with what is sent next."""
         self.waiting += encode_frame(kind, payload)
+
+    def queue_large(self, kind, payload):
+        """The same of a memoryview, without a copy of the whole: what the control plane does not take waits where it is."""
+        self.waiting += encode_header(kind, len(payload))
+        for start in range(0, len(payload), OUTGOING_LIMIT):
+            self.waiting += payload[start:start + OUTGOING_LIMIT]
+            if self.is_full:
+                self.flush()
 
     def write_some(self):
         try:

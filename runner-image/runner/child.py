@@ -10,7 +10,9 @@ from os import _exit, getpid
 from time import monotonic
 
 import exit_threads
+import last_line
 import namespace
+import request_files
 import pristine
 import source
 import spawn
@@ -18,13 +20,16 @@ import standard_streams
 from channel import ControlPlaneGone
 from collect import Collector
 from conversation import link_font_cache, receive_execution
+from display import Display
 from encode import json_text
 from error_line import error_line
+from figures import Figures
 from frames import ProtocolError
 from kernel import become_ordinary
 from regain import reset_signals_of_runner
 from rehearsal import rehearse_as_child
 from report import DONE, ENDED, LEFT
+from result import Result
 from start import ask_for_rehearsal, say_start
 from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
 
@@ -37,9 +42,11 @@ def run_child(run, workspace):
         become_script(run, workspace)
         execution = receive_execution(run.channel, lambda: settle(run), lambda: rehearse(run))
         if execution is not None:
+            problem = request_files.write(execution.files)
+            execution.files = None
             script = Script(execution, run.report)
             start(run, execution)
-            script.run()
+            script.run(problem)
         _exit(0)
     except ControlPlaneGone:
         _exit(0)
@@ -118,20 +125,21 @@ class Script:
         self.main = namespace.install_main(execution)
         spawn.install(execution.source, os.getcwd())
 
-    def run(self):
-        self.execute()
+    def run(self, problem):
+        """`problem`: why the code cannot be run after all."""
+        self.execute(problem)
         if getpid() == self.pid:
             self.collect(self.finish)
             self.finish()
         # os.fork() in user code, and this is the copy that ran off its end: it leaves like any script, but reports nothing.
         self.leave()
 
-    def execute(self):
+    def execute(self, problem=None):
         # After the start: importing pandas for a bare `pd` is on the code's own time.
         self.latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
         self.aliases = source.import_aliases(self.execution.source, self.main.__dict__)
         started = monotonic()
-        self.outcome = source.run(self.execution.source, self.main.__dict__)
+        self.outcome = source.refused(problem) if problem else source.run(self.execution.source, self.main.__dict__)
         exit_threads.wait()
         self.elapsed = monotonic() - started
 
@@ -143,10 +151,19 @@ class Script:
             "error": self.outcome.error,
             "execution_time": self.elapsed,
         }))
+        answer_by = min(monotonic() + COLLECTING_LIMIT, self.latest)
+        collector, figures = Collector(self.report, answer_by, then), Figures(self.report)
+        shown = last_line.take(self.main.__dict__)
+        data, drawings = namespace.results(self.main.__dict__, self.aliases)
+        # The last to be added is the first to be done: to draw may take what time there is.
+        collector.add_next(figures.jobs(drawings, collector))
         if self.outcome.status == "ok":
-            answer_by = min(monotonic() + COLLECTING_LIMIT, self.latest)
-            Collector(self.report, namespace.results(self.main.__dict__, self.aliases), self.execution.input_json,
-                      answer_by, then).run()
+            if shown is not last_line.ABSENT and shown is not None:
+                collector.add_next(Display(shown, figures).jobs())
+            collector.add_next(Result(self.report, self.execution.input_json).jobs(data))
+        # The references left must not be ours: finalizers run at the latest when the jobs are done.
+        del shown, data, drawings
+        collector.run()
 
     def finish(self):
         self.report.mark(DONE)

@@ -6,11 +6,13 @@ import sys
 
 import frames
 import plain_json
+import request_files
 from archive import LIMIT as ARCHIVE_LIMIT
 from archive import read_archive
 from error_line import error_line
 from exercise import exercise
 from frames import ProtocolError
+from source import FILENAME
 
 PROTOCOL = 2
 # Seconds. A request that this runner was started for comes in a millisecond or two.
@@ -23,7 +25,9 @@ class Execution:
     def __init__(self, limits, files):
         self.timeout = _positive(limits, "timeout_ms") / 1000  # seconds of wall clock
         self.output_limit = _positive(limits, "output_limit")  # bytes of stdout, and of stderr
-        self.source = _utf8(files, "main.py", required=True)
+        self.files_limit = _natural(limits, "files_limit", 16 << 20)  # bytes of all files that come back
+        self.max_output_files = _natural(limits, "max_output_files", 64)
+        self.source = _utf8(files, FILENAME, required=True)
         # Kept as text: the code may change the parsed value, and the result is compared against what came.
         self.input_json = _utf8(files, "input.json") or "{}"
         self.input_data = _json(self.input_json, dict, "input.json")
@@ -31,6 +35,11 @@ class Execution:
         if not all(type(argument) is str for argument in self.args):
             raise ProtocolError("args.json is not an array of strings")
         self.stdin = files.get("stdin", b"")  # what it reads from its standard input
+        prefix = len(request_files.PREFIX)
+        self.files = {path[prefix:]: content for path, content in files.items() if path.startswith(request_files.PREFIX)}
+        # What is no output of the code while it is as it came: its own source too, which it may have as a file.
+        self.given = {path: request_files.fingerprint(content) for path, content in self.files.items()}
+        self.given[FILENAME] = request_files.fingerprint(files[FILENAME])
 
 
 def receive_execution(channel, settle, rehearse):
@@ -117,6 +126,13 @@ def _positive(limits, name):
     value = limits.get(name)
     if type(value) is not int or not 0 < value < 2**32:
         raise ProtocolError(f"Execute: {name} is not a positive integer below 2^32")
+    return value
+
+
+def _natural(limits, name, default):
+    value = limits.get(name, default)
+    if type(value) is not int or not 0 <= value < 2**32:
+        raise ProtocolError(f"Execute: {name} is not a natural number below 2^32")
     return value
 
 

@@ -42,7 +42,7 @@ def _pandas():
 
 
 def _pyplot():
-    from matplotlib import pyplot
+    from matplotlib import font_manager, pyplot
 
     figure, axes = pyplot.subplots()
     axes.plot([1, 2, 3], label="line")
@@ -50,6 +50,8 @@ def _pyplot():
     axes.legend()
     figure.savefig(io.BytesIO(), format="png")
     pyplot.close(figure)
+    # A font that is kept reads from its file whenever a new letter is drawn, and no descriptor stays open until the request.
+    font_manager._get_font.cache_clear()
 
 
 EXERCISES = {"numpy": _numpy, "pandas": _pandas, "matplotlib.pyplot": _pyplot}

@@ -8,6 +8,7 @@ from _struct import Struct
 
 PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = 0x01, 0x02, 0x03, 0x04, 0x05
 READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87
+FIGURE, FILE, DISPLAY = 0x88, 0x89, 0x8A
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -19,7 +20,7 @@ CONTROL_PLANE_CAPS = {
     CANCEL: 0,
 }
 
-# The cap of Result is the one the runner was started with; report.py keeps to it.
+# The caps of Result, Figure and Display are those the runner was started with; report.py keeps to them.
 RUNNER_CAPS = {
     READY: 4 * KIB,
     PRELOADED: 4 * KIB,
@@ -28,6 +29,9 @@ RUNNER_CAPS = {
     RESULT: 0xFFFFFFFF,
     FINISHED: MIB,
     STARTED: 0,
+    FIGURE: 0xFFFFFFFF,
+    FILE: MIB,
+    DISPLAY: 0xFFFFFFFF,
 }
 
 HEADER = Struct(">BI")
@@ -39,9 +43,13 @@ class ProtocolError(Exception):
 
 def encode_frame(kind, payload=b""):
     """One frame as bytes. Exceeding a cap is a defect of ours, so it is loud."""
-    if len(payload) > RUNNER_CAPS[kind]:
-        raise ValueError(f"a payload of {len(payload)} bytes exceeds the cap of frame kind {kind:#04x}")
-    return HEADER.pack(kind, len(payload)) + payload
+    return encode_header(kind, len(payload)) + payload
+
+
+def encode_header(kind, length):
+    if length > RUNNER_CAPS[kind]:
+        raise ValueError(f"a payload of {length} bytes exceeds the cap of frame kind {kind:#04x}")
+    return HEADER.pack(kind, length)
 
 
 class Decoder:

@@ -21,7 +21,7 @@ from supervisor import Supervision
 
 def main(workspace="/workspace"):
     become_init()
-    run = Supervision.of(ControlChannel.take_over_stdio())
+    run = Supervision.of(ControlChannel.take_over_stdio(), workspace)
     if run.fork() == 0:
         from child import run_child
 

@@ -6,7 +6,7 @@ import os
 import sys
 from types import ModuleType
 
-from program_types import is_data
+from program_types import is_drawing, is_program
 from source import FILENAME, SourceLoader
 
 _RUNNER = os.path.dirname(__file__) + "/"
@@ -42,7 +42,11 @@ def hide_runner_modules():
 
 
 def results(names, aliases):
-    """[(name, value)] of the public names that hold data. Which inputs are unchanged is for collect.py to find out."""
-    return [(name, value) for name, value in names.copy().items()
-            if type(name) is str and not name.startswith("_") and is_data(value)
-            and not (name in aliases and value is aliases[name])]
+    """[(name, value)] of the public names that hold data, and of those that hold drawings. Which inputs are unchanged is for
+    result.py to find out."""
+    data, drawings = [], []
+    for name, value in names.copy().items():
+        if type(name) is str and not name.startswith("_") and not (name in aliases and value is aliases[name]) \
+                and not is_program(value):
+            (drawings if is_drawing(value) else data).append((name, value))
+    return data, drawings

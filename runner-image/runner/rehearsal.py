@@ -40,7 +40,7 @@ def rehearse_as_child(script_of):
         # Running code ends with taking the interpreter back from it, its warnings and signals among the rest.
         with warnings.catch_warnings():
             for program in PROGRAMS:
-                report = Report(1000)
+                report = Report(1000, 1000)
                 report.write_as_child()
                 script = script_of(Execution(LIMITS, read_archive(_received(program))), report)
                 script.execute()
@@ -101,7 +101,7 @@ def rehearse_as_parent(supervision_of):
     """`supervision_of`: what makes a Supervision of a channel, processes and a report."""
     for _ in range(ROUNDS):
         (incoming, asker), (answers, outgoing) = os.pipe(), os.pipe()
-        report = Report(1000)
+        report = Report(1000, 1000)
         report.write_as_child()
         report.append(ENDED, dumps({"status": "ok", "exit_code": 0, "error": None, "execution_time": 0.1}))
         report.append(MEMBER, b'"a":1')
@@ -109,7 +109,7 @@ def rehearse_as_parent(supervision_of):
         nobody = Nobody()
         run = supervision_of(ControlChannel(incoming, outgoing), nobody, report)
         os.write(run.stdout.writer, b"text")
-        run.begin(Start({"timeout": 1.0, "output_limit": 1000}, b"", b""))
+        run.begin(Start({**LIMITS, "timeout": 1.0, "files_limit": 0, "max_output_files": 0, "given": {}}, b"", b""))
         report.mark(LEFT)
         os.write(nobody.waker, b"\n")
         run.finish()

@@ -9,6 +9,8 @@ limits, signals and exit codes from the kernel instead.
     ENDED    JSON {"status", "exit_code", "error", "execution_time"}: user code is over; the first record
     MEMBER   `"name":value`, UTF-8 JSON: one member of the result
     OMITTED  JSON {"name", "reason"}
+    DISPLAY  JSON: the bundle of the last line's value; at most one
+    FIGURE   a PNG
 
 A record counts once the committed length covers it, so a child killed in the middle of one loses that one alone.
 """
@@ -20,7 +22,7 @@ from _struct import Struct
 
 from plain_json import loads
 
-ENDED, MEMBER, OMITTED = 1, 2, 3
+ENDED, MEMBER, OMITTED, DISPLAY, FIGURE = 1, 2, 3, 4, 5
 DONE, LEFT = 1, 2
 
 _LENGTHS = Struct("<QQ")
@@ -29,16 +31,25 @@ _RECORD = Struct("<II")
 # Finished has room for 1 MiB: this many entries of a name and a reason this long fit even if every character is escaped.
 MAX_OMITTED = 200
 MAX_TEXT = 250
+MAX_FIGURES = 64
 MAX_ENDED = 16 * 1024
 
 
+class Contents:
+    def __init__(self, result, displays, figures, omitted):
+        self.result = result  # payload of Result
+        self.displays, self.figures = displays, figures  # places of payloads
+        self.omitted = omitted  # entries for Finished
+
+
 class Report:
-    def __init__(self, result_limit):
+    def __init__(self, result_limit, figures_limit):
         # A member of the result is at least `"a":1`, five bytes and a comma, and costs one record header. Pages are
         # only taken when written to.
-        self.size = 3 * result_limit + 2 * 1024 * 1024
+        self.size = 3 * result_limit + figures_limit + 2 * 1024 * 1024
         self.memory = mmap.mmap(-1, self.size)
         self.result_limit = result_limit
+        self.figures_limit = figures_limit  # bytes of all figures and of the display
         self.parent = os.getpid()
 
     # ---- the child's side
@@ -95,13 +106,14 @@ class Report:
             })
         return None
 
-    def result(self):
-        """(payload, omitted): the Result object and the list for Finished. None if the log is not one.
+    def contents(self):
+        """What the child has reported, as Contents. None if the log is not one.
 
         The members are put together unparsed. Parsing would cost this process, which has to survive, many times their
         size in memory; the control plane checks the JSON it gets from us anyway. Only the limit is enforced here.
         """
         members, omitted, room = [], [], self.result_limit - 2
+        displays, figures, drawing_room = [], [], self.figures_limit
         for kind, start, end in self._records():
             if kind == MEMBER:
                 room -= end - start + 1
@@ -116,9 +128,18 @@ class Report:
                 if entry is None or len(omitted) >= MAX_OMITTED + 1:
                     return None
                 omitted.append(entry)
+            elif kind in (DISPLAY, FIGURE):
+                drawing_room -= end - start
+                (figures if kind == FIGURE else displays).append((start, end))
+                if drawing_room < 0 or len(displays) > 1 or len(figures) > MAX_FIGURES:
+                    return None
             elif kind != ENDED:
                 return None
-        return b"{" + b",".join(members) + b"}", omitted
+        return Contents(b"{" + b",".join(members) + b"}", displays, figures, omitted)
+
+    def view(self, place):
+        """The bytes at one of the places that `contents` names, not copied."""
+        return memoryview(self.memory)[slice(*place)]
 
     def _records(self):
         position, committed = _LENGTHS.size, _LENGTHS.unpack_from(self.memory)[0]

@@ -9,11 +9,13 @@ from io import StringIO
 from builtins import BaseException
 from sys import setprofile, settrace
 
+import last_line
 from error_line import error_line
 from pristine import import_untouched
 from regain import regain
 
 FILENAME = "main.py"
+_RUNNER = __file__.rpartition("/")[0] + "/"
 # Characters of one traceback. Beyond it the middle goes: a million-character message must not eat the output limit.
 TRACEBACK_LIMIT = 64 * 1024
 
@@ -72,7 +74,8 @@ def run(source, namespace):
 def _execute(source, namespace):
     """The exception that ended the code, or None."""
     try:
-        code = compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+        code = last_line.compile_keeping(source, FILENAME, TOP_LEVEL_AWAIT) \
+            or compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
         if code.co_flags & COROUTINE:
             __import__("asyncio").run(eval(code, namespace))
         else:
@@ -88,6 +91,12 @@ def _execute(source, namespace):
             except BaseException:
                 pass
         regain()
+
+
+def refused(reason):
+    """The Outcome of code that was not run, told where its failure would be."""
+    _print(f"sandbox: {reason}\n")
+    return Outcome("error", 1, reason)
 
 
 def _exit_outcome(error):
@@ -107,7 +116,7 @@ def _user_frames(frames):
     first = frames
     while first is not None and first.tb_frame.f_code.co_filename != FILENAME:
         first = first.tb_next  # ours, and asyncio's below an `await` of the module
-    while first is None and frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    while first is None and frames is not None and frames.tb_frame.f_code.co_filename.startswith(_RUNNER):
         frames = frames.tb_next
     return first or frames
 

@@ -1,6 +1,6 @@
 """From the child to the parent: the request is whole, the code starts now. The child is still ours then.
 
-    [u32 length of the limits][u32 length of the leftover][u64 length of stdin] limits as JSON, leftover, stdin
+    [u32 length of the limits][u32 length of the leftover][u64 length of stdin] limits and the like as JSON, leftover, stdin
 
 All lengths 0, before it: now would be the time for a rehearsal.
 """
@@ -12,18 +12,22 @@ from plain_json import dumps, loads
 
 _LENGTHS = Struct(">IIQ")
 READ_SIZE = 64 * 1024
+LIMITS = "timeout", "output_limit", "files_limit", "max_output_files", "given"
 
 
 class Start:
     def __init__(self, limits, leftover, stdin):
         self.timeout = limits["timeout"]  # seconds of wall clock
         self.output_limit = limits["output_limit"]  # bytes of stdout, and of stderr
+        self.files_limit = limits["files_limit"]  # bytes of all files that come back
+        self.max_output_files = limits["max_output_files"]
+        self.given = limits["given"]  # {path: fingerprint} of the request's files
         self.leftover = leftover  # what of the conversation the child had read beyond the request
         self.stdin = stdin  # what the code reads from its standard input
 
 
 def say_start(writer, execution, leftover):
-    limits = dumps({"timeout": execution.timeout, "output_limit": execution.output_limit})
+    limits = dumps({name: getattr(execution, name) for name in LIMITS})
     message = memoryview(_LENGTHS.pack(len(limits), len(leftover), len(execution.stdin)) + limits + leftover + execution.stdin)
     while message:
         message = message[os.write(writer, message):]

@@ -7,7 +7,8 @@
        |                                v
        |  child exited | deadline | output limit | no memory left to work in | cancelled | control plane gone
        v                                v
-     child exited       kill (or stop) everything -> drain the pipes -> Result, Finished -> control plane hangs up -> exit
+     child exited       kill (or stop) everything -> drain the pipes -> Result, Display, Figures, Files, Finished
+                        -> control plane hangs up -> exit
 
 No verdict rests on bytes user code could have written: limits, exit codes and signals are this process's own knowledge
 and come before anything the report says (verdict.py). A child that reports that it has left is taken at its word about
@@ -26,6 +27,7 @@ from channel import READ_SIZE, ControlPlaneGone
 from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
 from kernel import Counters, MemoryPressure
+from output_files import OutputFiles, open_workspace
 from plain_json import dumps
 from processes import Processes
 from report import DONE, LEFT, Report
@@ -38,7 +40,7 @@ COLLECTING_LIMIT = 15.0
 LEAVING_LIMIT = 1.0
 AFTER_DEADLINE = 1.5
 
-DEFAULT_RESULT_LIMIT = 8 << 20  # bytes
+DEFAULT_RESULT_LIMIT, DEFAULT_FIGURES_LIMIT = 8 << 20, 16 << 20  # bytes
 PROTOCOL_BROKEN = 70
 FIONREAD = 0x541B
 
@@ -106,10 +108,11 @@ class Input:
 
 
 class Supervision:
-    def __init__(self, channel, processes, report):
+    def __init__(self, channel, processes, report, workspace):
         self.channel = channel
         self.processes = processes
         self.report = report
+        self.workspace = workspace  # descriptor, or path until the process that answers has opened it
         self.stdin = Input()
         self.stdout, self.stderr = Stream(frames.STDOUT), Stream(frames.STDERR)
         self.start_reader, self.start_writer = os.pipe()
@@ -118,9 +121,11 @@ class Supervision:
         self.leaving = False
 
     @classmethod
-    def of(cls, channel):
+    def of(cls, channel, workspace):
         """The one and only of this runner."""
-        return cls(channel, Processes(), Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT))))
+        report = Report(int(os.environ.pop("SANDBOX_RESULT_LIMIT", DEFAULT_RESULT_LIMIT)),
+                        int(os.environ.pop("SANDBOX_FIGURES_LIMIT", DEFAULT_FIGURES_LIMIT)))
+        return cls(channel, Processes(), report, workspace)
 
     def fork(self):
         """As os.fork(). The child is to run the code; its ends of the pipes are `child_ends`."""
@@ -138,6 +143,7 @@ class Supervision:
     def supervise(self):
         """From the start to the Finished frame and the end of the pipe; the exit status of the runner."""
         self.observe(Counters())
+        self.workspace = open_workspace(self.workspace)
         start = await_start(self.start_reader, self.rehearse)
         if start is None:
             return self.end_before_start()
@@ -163,7 +169,7 @@ class Supervision:
         from rehearsal import rehearse_as_parent
 
         def rehearsed(channel, processes, report):
-            run = Supervision(channel, processes, report)
+            run = Supervision(channel, processes, report, self.workspace)
             run.observe(self.counters)
             return run
 
@@ -204,6 +210,7 @@ class Supervision:
         self.next_look = self.started + self.pressure.INTERVAL
         self.run_deadline = self.deadline = self.started + start.timeout
         self.stdout.room = self.stderr.room = start.output_limit
+        self.files = OutputFiles(self.channel, start.given, start.max_output_files, start.files_limit)
         # Before any other frame: from here on the code may have run, and must not run again elsewhere.
         self.channel.send(frames.STARTED)
         self.cpu_before = self.counters.cpu_time(self.processes.main)
@@ -313,14 +320,22 @@ class Supervision:
     # ---- answer
 
     def answer(self):
-        """Everything below us is dead or stopped: what is in the pipes and in the report is what there is."""
+        """Everything below us is dead or stopped: what is in the pipes, the report and the workspace is what there is."""
         wall_time = time.monotonic() - self.started
         for stream in (self.stdout, self.stderr):
             self.drain(stream)
         self.look_at_report()
-        verdict, payload, omitted = self.conclude()
-        if payload is not None:
-            self.channel.queue(frames.RESULT, payload)
+        verdict, contents = self.conclude()
+        omitted = []
+        if verdict.status == "ok":
+            self.channel.queue(frames.RESULT, contents.result)
+            for place in contents.displays:
+                self.channel.queue_large(frames.DISPLAY, self.report.view(place))
+        if verdict.status in ("ok", "error"):
+            # Where the run was ended instead, files and figures may be half of what they were to become.
+            for place in contents.figures:
+                self.channel.queue_large(frames.FIGURE, self.report.view(place))
+            omitted = contents.omitted + self.files.send(self.workspace)
         ended_time = self.ended["execution_time"] if self.ended else wall_time
         self.channel.queue(frames.FINISHED, dumps({
             "status": verdict.status,
@@ -345,7 +360,7 @@ class Supervision:
             left -= READ_SIZE
 
     def conclude(self):
-        """(verdict, Result payload or None, omitted)"""
+        """(verdict, the report's Contents: not None where the code ended by itself)"""
         oom_killed = (self.counters.oom_kills() or 0) > (self.oom_kills_before or 0)
         # Not reaped within the patience of kill_all: our SIGKILL is all that can have ended it.
         status = 9 if self.processes.status is None else self.processes.status
@@ -353,12 +368,11 @@ class Supervision:
         # If we ended the run ourselves, the kernel may have been first with the main process.
         if oom_killed and self.cause in (None, COLLECTING, LEAVING, HAS_LEFT) and verdict.status != MEMORY_LIMIT:
             self.channel.send(frames.STDERR, OOM_WARNING[:self.stderr.room])
-        if verdict.status != "ok":
-            return verdict, None, []
-        result = self.report.result()
-        if result is None:
-            return Verdict("crashed", verdict.exit_code, verdict.signal), None, []
-        payload, omitted = result
+        if verdict.status not in ("ok", "error"):
+            return verdict, None
+        contents = self.report.contents()
+        if contents is None:
+            return Verdict("crashed", verdict.exit_code, verdict.signal), None
         if self.cause == COLLECTING:
-            omitted.append({"name": "*", "reason": "the remaining names were not encoded in time"})
-        return verdict, payload, omitted
+            contents.omitted.append({"name": "*", "reason": "the remaining names and figures were not encoded in time"})
+        return verdict, contents

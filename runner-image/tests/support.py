@@ -19,7 +19,7 @@ if RUNNER not in sys.path:
     sys.path.insert(0, RUNNER)
 
 PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = range(1, 6)
-READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED = range(0x81, 0x88)
+READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED, FIGURE, FILE, DISPLAY = range(0x81, 0x8B)
 
 
 def frame(kind, payload=b""):
@@ -39,9 +39,11 @@ def tar(files):
 
 
 class Answer:
-    """What came back: output, result (parsed), the Finished fields as attributes of `finished`."""
+    """What came back: output, result and display (parsed), the figures' PNGs, {path: content} of the files in their order,
+    the Finished fields as attributes of `finished`."""
 
     def __init__(self):
+        self.display, self.figures, self.files = None, [], {}
         self.stdout, self.stderr, self.result, self.result_size, self.finished = b"", b"", None, 0, None
         self.kinds = []
 
@@ -52,14 +54,14 @@ class Answer:
 class Conversation:
     """One runner process and the pipe to it."""
 
-    def __init__(self, result_limit=8 << 20):
+    def __init__(self, result_limit=8 << 20, figures_limit=16 << 20):
         self.directory = tempfile.mkdtemp()
         self.workspace = os.path.join(self.directory, "workspace")
         os.mkdir(self.workspace)
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", RUNNER, "--workspace", self.workspace],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "SANDBOX_RESULT_LIMIT": str(result_limit)})
+            env={**os.environ, "SANDBOX_RESULT_LIMIT": str(result_limit), "SANDBOX_FIGURES_LIMIT": str(figures_limit)})
 
     def send(self, *frames):
         self.process.stdin.write(b"".join(frames))
@@ -73,8 +75,8 @@ class Conversation:
         kind, length = struct.unpack(">BI", header)
         return kind, self.process.stdout.read(length)
 
-    def execute(self, code, timeout=10.0, output_limit=1 << 20, **files):
-        """Send one execution. `files`: input and args as values, stdin as text."""
+    def execute(self, code, timeout=10.0, output_limit=1 << 20, limits={}, given={}, **files):
+        """Send one execution. `files`: input and args as values, stdin as text; `given`: {path: content} for the workspace."""
         content = {"main.py": code.encode()}
         if "input" in files:
             content["input.json"] = json.dumps(files["input"]).encode()
@@ -82,8 +84,9 @@ class Conversation:
             content["args.json"] = json.dumps(files["args"]).encode()
         if "stdin" in files:
             content["stdin"] = files["stdin"].encode()
+        content.update((f"files/{path}", file) for path, file in given.items())
         data = tar(content)
-        limits = {"timeout_ms": int(timeout * 1000), "output_limit": output_limit}
+        limits = {**limits, "timeout_ms": int(timeout * 1000), "output_limit": output_limit}
         self.send(frame(EXECUTE, limits),
                   *(frame(ARCHIVE, data[at:at + (1 << 20)]) for at in range(0, len(data), 1 << 20)), frame(ARCHIVE_END))
 
@@ -98,6 +101,14 @@ class Conversation:
                 answer.stderr += payload
             elif kind == RESULT:
                 answer.result, answer.result_size = json.loads(payload, parse_constant=refuse), len(payload)
+            elif kind == DISPLAY:
+                answer.display = json.loads(payload)
+            elif kind == FIGURE:
+                answer.figures.append(payload)
+            elif kind == FILE:
+                length = struct.unpack_from(">H", payload)[0]
+                path = payload[2:2 + length].decode()
+                answer.files[path] = answer.files.get(path, b"") + payload[2 + length:]
             elif kind == FINISHED:
                 answer.finished = json.loads(payload)
                 self.process.stdin.close()
@@ -129,9 +140,9 @@ class RunnerTest(unittest.TestCase):
         self.addCleanup(conversation.close)
         return conversation
 
-    def run_code(self, code, result_limit=8 << 20, **options):
+    def run_code(self, code, result_limit=8 << 20, figures_limit=16 << 20, **options):
         """Run `code` in a new runner to its end and return the Answer."""
-        conversation = self.conversation(result_limit=result_limit)
+        conversation = self.conversation(result_limit=result_limit, figures_limit=figures_limit)
         self.assertEqual(conversation.receive()[0], READY)
         conversation.execute(code, **options)
         answer = conversation.collect()

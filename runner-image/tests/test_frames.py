@@ -29,10 +29,11 @@ class Frames(unittest.TestCase):
             self.assertEqual(slow.next_frame(), decoded)
 
     def test_what_the_runner_sends_is_encoded_as_the_golden_frames(self):
-        for name in ("ready", "preloaded", "preloaded-failed", "stdout", "stderr", "result", "finished-ok", "finished-crashed"):
+        for name in ("ready", "preloaded", "preloaded-failed", "stdout", "stderr", "result", "finished-ok", "finished-crashed", "figure",
+                     "file", "display"):
             data = golden(f"{name}.bin")
             payload = data[HEADER.size:]
-            if payload[:1] == b"{" and name != "result":
+            if payload[:1] == b"{" and name not in ("result", "display"):
                 payload = json.dumps(json.loads(payload), separators=(",", ":")).encode()
             self.assertEqual(encode_frame(data[0], payload), data)
 

@@ -249,6 +249,22 @@ impl Run {
         self.field("stdout").as_str().unwrap()
     }
 
+    /// Name and reason of everything that was left out.
+    pub fn omitted(&self) -> Vec<(&str, &str)> {
+        let entries = self.field("omitted").as_array().unwrap().iter();
+        entries.map(|entry| (entry["name"].as_str().unwrap(), entry["reason"].as_str().unwrap())).collect()
+    }
+
+    /// Width and height of the figures, each of which must be a PNG.
+    pub fn figure_sizes(&self) -> Vec<(u64, u64)> {
+        let size = |figure: &Value| {
+            assert_eq!(figure["format"], "png");
+            assert!(figure["data"].as_str().unwrap().starts_with("iVBORw0KGgo"), "{figure}");
+            (figure["width"].as_u64().unwrap(), figure["height"].as_u64().unwrap())
+        };
+        self.field("figures").as_array().unwrap().iter().map(size).collect()
+    }
+
     /// The error line.
     pub fn error(&self) -> &str {
         self.field("error").as_str().unwrap_or_default()

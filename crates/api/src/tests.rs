@@ -8,7 +8,7 @@ use axum::{
     http::{Request, Response, StatusCode},
 };
 use engine::{
-    Bounds, Engine, EngineConfig, PoolConfig,
+    Bounds, Engine, EngineConfig, PoolConfig, ReturnLimits,
     driver::{Driver, process::ProcessDriver},
 };
 use futures_util::{StreamExt, stream};
@@ -36,6 +36,7 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
         queue_timeout: Duration::from_secs(10),
         output_limit: 10_000,
         result_limit: 10_000,
+        returns: ReturnLimits { figures: 10_000, max_files: 3, files: 1_000 },
         bounds: Bounds {
             default_timeout: Duration::from_secs(10),
             max_timeout: Duration::from_secs(20),
@@ -110,7 +111,12 @@ async fn a_healthy_service_says_so_in_the_contracts_words() {
 async fn an_execution_is_answered_with_every_field() {
     with_service(async |service| {
         let body = json!({
-            "code": "import sys\ntotal = sum(values)\nprint(input(), sys.argv[1:])\nx = open",
+            "code": "import sys\ntotal = sum(values)\nprint(input(), sys.argv[1:])\nx = open\n\
+                     open('out/b.bin', 'wb').write(b'\\xff')\nopen('a.txt', 'a').write('ä')\n{'a': 1}",
+            "files": [
+                { "path": "a.txt", "content": "zw" },
+                { "path": "out/same", "content": "/w==", "encoding": "base64" },
+            ],
             "input_data": { "values": [1, 2, 3] },
             "stdin": "hello",
             "args": ["a"],
@@ -124,6 +130,19 @@ async fn an_execution_is_answered_with_every_field() {
             answer[volatile] = json!("[volatile]");
         }
         insta::assert_json_snapshot!(answer);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_over_their_limits_are_named_and_the_others_come() {
+    with_service(async |service| {
+        let code = "open('a', 'w').write('x' * 400)\nopen('b', 'w').write('x' * 700)\nopen('c', 'w').write('x' * 600)";
+        let (_, answer) = service.execute(json!({ "code": code })).await;
+        let paths: Vec<_> = answer["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+        assert_eq!(paths, ["a", "c"]);
+        let reason = "larger than what is left of the files limit of 1000 bytes";
+        assert_eq!(answer["omitted"], json!([{ "name": "b", "reason": reason }]));
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! JSON in, domain types out, and back. Errors have the shape of FastAPI's 422.
 
 pub(crate) mod execute;
+mod files;
 mod json_object;
 
-pub(crate) use self::json_object::{FieldError, JsonObject};
+pub(crate) use self::json_object::{Field, FieldError, JsonObject, MOST_ERRORS, Mismatch};

@@ -17,7 +17,7 @@ use bollard::{
     },
 };
 use engine::{
-    Bounds,
+    Bounds, Caps,
     driver::{ContainerName, ContainerSpec, hardening::Hardening},
 };
 use futures_util::StreamExt;
@@ -134,7 +134,7 @@ impl Raw {
 
     fn create_body(&self, program: Program, name: &str, serial: u32) -> ContainerCreateBody {
         let spec = ContainerSpec {
-            result_limit: 8 << 20,
+            caps: Caps { result: 8 << 20, figures: 16 << 20 },
             name: ContainerName(name.to_owned()),
             // No two live ones share a user, as in the product.
             user: 40_000 + serial % 10_000,

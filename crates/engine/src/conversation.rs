@@ -8,7 +8,7 @@ use std::{io, pin::Pin, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::BoxStream};
 use protocol::{
-    frame::{Frame, FrameCodec, FrameError},
+    frame::{Caps, Frame, FrameCodec, FrameError},
     message::{Execute, Finished, FromRunner, MessageError, Preload, ToRunner},
 };
 use tokio::{
@@ -24,6 +24,7 @@ use crate::{
     archive,
     driver::{Chunk, Pipe},
     request::ExecutionRequest,
+    returns::{NotReturnable, ReturnLimits, Returned},
 };
 
 /// The runner enforces the deadline itself, and may take 1.6 s more to encode results and to run exit handlers; this much
@@ -31,6 +32,8 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(1_900);
 /// How long a runner may take to swallow a request.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
+/// From the beginning of its answer on a runner has at least so long to send it.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Payload of an Archive frame; requests up to this size go in one write.
 const ARCHIVE_CHUNK: usize = 256 << 10;
 /// The runner cuts output at its limit; it may add a warning of its own.
@@ -85,14 +88,19 @@ pub enum HandshakeError {
 pub(crate) struct Parcel {
     timeout: Duration,
     output_limit: u64,
+    returns: ReturnLimits,
     archive: Bytes,
 }
 
 impl Parcel {
     /// Takes about as much memory as the request itself, which is gone afterwards.
-    pub(crate) fn pack(request: ExecutionRequest, output_limit: u64) -> io::Result<Self> {
+    pub(crate) fn pack(
+        request: ExecutionRequest,
+        output_limit: u64,
+        returns: ReturnLimits,
+    ) -> io::Result<Self> {
         let archive = archive::pack(&request)?;
-        Ok(Self { timeout: request.timeout.get(), output_limit, archive: archive.into() })
+        Ok(Self { timeout: request.timeout.get(), output_limit, returns, archive: archive.into() })
     }
 }
 
@@ -102,6 +110,7 @@ pub(crate) struct Collected {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) result: Option<Bytes>,
+    pub(crate) returned: Returned,
     /// From the last byte in to the end.
     pub(crate) took: Duration,
     pub(crate) end: End,
@@ -138,6 +147,8 @@ pub(crate) enum Garbled {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Message(#[from] MessageError),
+    #[error(transparent)]
+    Returned(#[from] NotReturnable),
     #[error("a message out of order")]
     OutOfOrder,
     #[error("more output than its limit")]
@@ -154,12 +165,12 @@ enum ReadError {
 
 impl Conversation {
     /// Waits for Ready. The caller limits the time.
-    pub(crate) async fn open(pipe: Pipe, result_limit: usize) -> Result<Self, HandshakeError> {
+    pub(crate) async fn open(pipe: Pipe, caps: Caps) -> Result<Self, HandshakeError> {
         let mut conversation = Self {
             input: pipe.input,
             output: pipe.output,
             received: BytesMut::new(),
-            codec: FrameCodec::new(result_limit),
+            codec: FrameCodec::new(caps),
             complaint: Vec::new(),
         };
         match conversation.next().await {
@@ -213,6 +224,7 @@ impl Conversation {
             stdout: Vec::new(),
             stderr: Vec::new(),
             result: None,
+            returned: Returned::default(),
             took: Duration::ZERO,
             end: End::NotStarted,
         };
@@ -234,6 +246,8 @@ impl Conversation {
         let execute = Execute {
             timeout_ms: u64::try_from(parcel.timeout.as_millis()).unwrap_or(u64::MAX),
             output_limit: parcel.output_limit,
+            max_output_files: parcel.returns.max_files,
+            files_limit: parcel.returns.files,
         };
         let mut archive = parcel.archive.clone();
         let mut buffer = BytesMut::new();
@@ -266,7 +280,8 @@ impl Conversation {
             Cancelled,
             Overdue,
         }
-        let (mut cancelled, mut started) = (false, false);
+        let (mut cancelled, mut started, mut answering) = (false, false, false);
+        let limits = parcel.returns;
         loop {
             let step = tokio::select! {
                 biased;
@@ -275,6 +290,19 @@ impl Conversation {
                 () = cancel.cancelled(), if !cancelled => Step::Cancelled,
                 message = self.next() => Step::Message(message),
             };
+            let is_answer = matches!(
+                step,
+                Step::Message(Ok(FromRunner::Result(_)
+                    | FromRunner::Display(_)
+                    | FromRunner::Figure(_)
+                    | FromRunner::File(_)))
+            );
+            if is_answer && !answering {
+                // The run is over: how long it takes to tell is no matter of its time.
+                answering = true;
+                deadline = deadline.max(Instant::now() + ANSWER_LIMIT);
+            }
+            let mut returned = Ok(());
             match step {
                 Step::Message(Ok(FromRunner::Started)) if !started => {
                     started = true;
@@ -289,6 +317,15 @@ impl Conversation {
                 Step::Message(Ok(FromRunner::Stderr(bytes))) => collected.stderr.extend_from_slice(&bytes),
                 Step::Message(Ok(FromRunner::Result(json))) if collected.result.is_none() => {
                     collected.result = Some(json);
+                }
+                Step::Message(Ok(FromRunner::Display(display))) => {
+                    returned = collected.returned.display(display, &limits);
+                }
+                Step::Message(Ok(FromRunner::Figure(figure))) => {
+                    returned = collected.returned.figure(figure, &limits);
+                }
+                Step::Message(Ok(FromRunner::File(piece))) => {
+                    returned = collected.returned.file(piece, &limits);
                 }
                 Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),
                 Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
@@ -307,6 +344,9 @@ impl Conversation {
                         let _ = time::timeout_at(deadline, self.input.flush()).await;
                     }
                 }
+            }
+            if let Err(error) = returned {
+                return End::Garbled(error.into());
             }
             let most = collected.stdout.len().max(collected.stderr.len());
             if most as u64 > parcel.output_limit + OUTPUT_SLACK {

@@ -13,12 +13,15 @@ use std::{fmt, io, pin::Pin, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use protocol::frame::Caps;
 use tokio::io::AsyncWrite;
 
 use crate::request::Memory;
 
-/// Environment variable that tells the runner [`ContainerSpec::result_limit`].
-pub const RESULT_LIMIT_VARIABLE: &str = "SANDBOX_RESULT_LIMIT";
+/// The environment variables that tell a runner its [`ContainerSpec::caps`], and their values.
+pub fn cap_variables(caps: Caps) -> [(&'static str, String); 2] {
+    [("SANDBOX_RESULT_LIMIT", caps.result.to_string()), ("SANDBOX_FIGURES_LIMIT", caps.figures.to_string())]
+}
 
 /// Starts and removes containers. Every call ends within a time of its own.
 #[async_trait]
@@ -62,8 +65,8 @@ pub struct ContainerSpec {
     pub user: u32,
     /// Memory limit, swap included.
     pub memory: Memory,
-    /// Bytes of a result: the runner takes its memory for it before there is a request.
-    pub result_limit: u64,
+    /// Of what comes back: the runner takes its memory for it before there is a request.
+    pub caps: Caps,
     /// When the container may be gone at the latest, for the person who reads its labels.
     pub lifetime: Duration,
 }

@@ -70,7 +70,8 @@ impl Engine {
         let id = request.id;
         let want = shared.pool.want(&request);
         let mut lease = self.lease(&want).await?;
-        let mut parcel = Parcel::pack(request, output_limit).map_err(ExecuteError::Pack)?;
+        let mut parcel =
+            Parcel::pack(request, output_limit, shared.config.returns).map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
             let (collected, container) = lease.run(&mut parcel, &shared.hurry).await;
@@ -125,7 +126,7 @@ impl Engine {
     /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says.
     async fn judge(
         &self,
-        Collected { stdout, stderr, result, took, end }: Collected,
+        Collected { stdout, stderr, result, returned, took, end }: Collected,
         asked: Asked,
         container: &ContainerName,
     ) -> Result<Outcome, ExecuteError> {
@@ -134,7 +135,7 @@ impl Engine {
         let invalid = |error: &dyn std::fmt::Display| format!("the runner's report is not valid: {error}");
         match end {
             End::Finished(finished) => match report(&finished, result) {
-                Ok(result) => Ok(Outcome::reported(finished, result, output, asked)),
+                Ok(result) => Ok(Outcome::reported(finished, result, returned, output, asked)),
                 Err(error) => unreported(Status::Crashed, invalid(&error), output),
             },
             End::Overdue => {

@@ -12,7 +12,9 @@ use protocol::message::Status;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Engine, ExecuteError, ExecutionRequest, driver::DriverError, request::Bounds};
+use crate::{
+    Engine, ExecuteError, ExecutionRequest, driver::DriverError, files::InputFiles, request::Bounds,
+};
 
 /// How long an execution counts as proof that the next one works too.
 const PROOF_LASTS: Duration = Duration::from_secs(60);
@@ -139,6 +141,7 @@ impl Engine {
             memory: bounds.default_memory(),
             stdin: String::new(),
             args: Vec::new(),
+            files: InputFiles::default(),
         }
     }
 }

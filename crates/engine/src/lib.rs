@@ -13,12 +13,14 @@ mod conversation;
 pub mod driver;
 pub mod events;
 mod execute;
+mod files;
 mod health;
 pub mod json;
 mod outcome;
 mod pool;
 mod reaper;
 mod request;
+mod returns;
 pub mod size;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
@@ -29,12 +31,17 @@ pub use self::{
     admission::AdmissionError,
     conversation::HandshakeError,
     execute::ExecuteError,
+    files::{Clash, FileContent, FilePath, InputFile, InputFiles, InvalidPath, OutputFile},
     health::Unhealthy,
     outcome::Outcome,
     pool::{LaunchError, PoolConfig},
     request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
+    returns::ReturnLimits,
 };
-pub use protocol::message::{Omitted, Status, Truncated, Usage};
+pub use protocol::{
+    frame::Caps,
+    message::{Display, Figure, Omitted, Status, Truncated, Usage},
+};
 
 use self::{
     admission::Admission,
@@ -59,6 +66,8 @@ pub struct EngineConfig {
     pub output_limit: u64,
     /// Bytes of the encoded result.
     pub result_limit: u64,
+    /// What may come back beside it.
+    pub returns: ReturnLimits,
     /// What a request may ask for.
     pub bounds: Bounds,
     /// Containers that stand ready.
@@ -66,6 +75,11 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
+    fn caps(&self) -> Caps {
+        let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Caps { result: size(self.result_limit), figures: size(self.returns.figures) }
+    }
+
     /// Containers that may exist at once: those that stand ready, and one for each execution.
     fn containers(&self) -> u32 {
         self.max_executions.get().saturating_add(u32::try_from(self.pool.size).unwrap_or(u32::MAX))
@@ -114,7 +128,7 @@ impl Engine {
             slots: Slots::new(config.containers()),
             memory: config.bounds.default_memory(),
             lifetime: config.pool.max_age + config.bounds.max_timeout,
-            result_limit: config.result_limit,
+            caps: config.caps(),
         };
         let pool = Pool::new(config.pool.clone(), launcher, pace, Arc::clone(&observer));
         let admission = Admission::new(config.max_executions, config.queue_size, config.queue_timeout);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use protocol::message::{Finished, Omitted, Status, Truncated, Usage};
+use protocol::message::{Display, Figure, Finished, Omitted, Status, Truncated, Usage};
 use serde_json::value::RawValue;
 
 use crate::{
+    files::OutputFile,
     request::{Memory, Timeout},
+    returns::Returned,
     size::ByteSize,
 };
 
@@ -17,6 +19,12 @@ pub struct Outcome {
     pub status: Status,
     /// A JSON object; none unless the status is [`Status::Ok`].
     pub result: Option<Box<RawValue>>,
+    /// The value of the last line; none unless the status is [`Status::Ok`].
+    pub display: Option<Display>,
+    /// Open figures, and those left in variables; none unless the status is [`Status::Ok`] or [`Status::Error`].
+    pub figures: Vec<Figure>,
+    /// New and changed files, by path; likewise.
+    pub files: Vec<OutputFile>,
     /// What came out until the end; invalid UTF-8 is replaced.
     pub stdout: String,
     /// Likewise.
@@ -64,6 +72,7 @@ impl Outcome {
     pub(crate) fn reported(
         finished: Finished,
         result: Option<Box<RawValue>>,
+        returned: Returned,
         [stdout, stderr]: [String; 2],
         asked: Asked,
     ) -> Self {
@@ -76,9 +85,13 @@ impl Outcome {
             Status::Crashed => Some(crash(finished.exit_code, finished.signal.as_deref())),
             Status::Cancelled => Some(CANCELLED.to_owned()),
         };
+        let ended_by_itself = matches!(finished.status, Status::Ok | Status::Error);
         Self {
             status: finished.status,
             result: result.filter(|_| finished.status == Status::Ok),
+            display: returned.display.filter(|_| finished.status == Status::Ok),
+            figures: if ended_by_itself { returned.figures } else { Vec::new() },
+            files: if ended_by_itself { returned.files } else { Vec::new() },
             stdout,
             stderr,
             execution_time: finished.execution_time,
@@ -102,6 +115,9 @@ impl Outcome {
         Self {
             status,
             result: None,
+            display: None,
+            figures: Vec::new(),
+            files: Vec::new(),
             stdout,
             stderr,
             execution_time: took,
@@ -156,7 +172,7 @@ mod tests {
             omitted: Vec::new(),
         };
         let result = RawValue::from_string("{}".to_owned()).ok();
-        Outcome::reported(finished, result, Default::default(), asked)
+        Outcome::reported(finished, result, Returned::default(), Default::default(), asked)
     }
 
     #[test]

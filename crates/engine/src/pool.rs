@@ -164,7 +164,10 @@ impl Pool {
 
     async fn ask(&self, level: usize, special: Option<(Memory, Timeout)>) -> Result<Lease, LaunchError> {
         let (reply, lease) = oneshot::channel();
-        self.requests.send(Waiter { level, special, losses: 0, reply }).await.map_err(|_| LaunchError::Abandoned)?;
+        self.requests
+            .send(Waiter { level, special, losses: 0, reply })
+            .await
+            .map_err(|_| LaunchError::Abandoned)?;
         lease.await.map_err(|_| LaunchError::Abandoned)?
     }
 

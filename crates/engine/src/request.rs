@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::size::ByteSize;
+use crate::{files::InputFiles, size::ByteSize};
 
 /// One execution, as asked for.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct ExecutionRequest {
     pub stdin: String,
     /// `sys.argv[1:]`.
     pub args: Vec<String>,
+    /// What is in the workspace before the code runs.
+    pub files: InputFiles,
 }
 
 /// Wall clock a request may take; made by [`Bounds::timeout`] alone.

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, Outcome, PoolConfig,
-    Status,
+    AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, FilePath, InputFile,
+    InputFiles, Outcome, PoolConfig, ReturnLimits, Status,
     driver::{Driver, process::ProcessDriver},
 };
 
@@ -23,6 +23,7 @@ fn config() -> EngineConfig {
         queue_timeout: Duration::from_secs(20),
         output_limit: 10_000,
         result_limit: 10_000,
+        returns: ReturnLimits { figures: 100_000, max_files: 3, files: 600_000 },
         bounds: Bounds {
             default_timeout: Duration::from_secs(20),
             max_timeout: Duration::from_secs(20),
@@ -56,6 +57,7 @@ fn request(engine: &Engine, code: &str) -> ExecutionRequest {
         memory: engine.bounds().default_memory(),
         stdin: String::new(),
         args: Vec::new(),
+        files: InputFiles::default(),
     }
 }
 
@@ -88,6 +90,49 @@ async fn a_request_of_many_archive_frames_arrives_whole() {
         request.stdin = "x".repeat(3_000_000);
         let outcome = engine.execute(request).await.unwrap();
         assert_eq!(outcome.result.unwrap().get(), r#"{"n":3000000}"#);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_go_in_and_what_is_new_or_changed_comes_out_with_the_value_of_the_last_line() {
+    with_engine(async |engine| {
+        let code = "import os\nos.makedirs('out/long' * 20)\nopen('a', 'a').write(open('b/c').read())\n\
+                    open('out/x', 'wb').write(bytes(500_000))\n6 * 7";
+        let mut request = request(engine, code);
+        let long = format!("{}/deep", "folder/".repeat(100).trim_end_matches('/'));
+        let files = [("a", "1"), ("b/c", "2"), (&long, "3")].map(|(path, content)| InputFile {
+            path: FilePath::new(path.to_owned()).unwrap(),
+            content: content.into(),
+        });
+        request.files = InputFiles::new(files.into()).unwrap();
+        let outcome = engine.execute(request).await.unwrap();
+        assert_eq!(outcome.status, Status::Ok, "{outcome:?}");
+        let files = outcome.files.into_iter();
+        let files: Vec<_> = files.map(|file| (file.path, file.content.into_vec())).collect();
+        let path = |path: &str| FilePath::new(path.to_owned()).unwrap();
+        assert_eq!(files, [(path("a"), b"12".to_vec()), (path("out/x"), vec![0; 500_000])]);
+        assert_eq!(outcome.display.unwrap().text, "42");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_come_back_of_a_run_that_failed_but_not_of_one_that_was_ended() {
+    with_engine(async |engine| {
+        for (code, status, files) in [
+            ("open('a', 'w').write('x')\n1/0", Status::Error, 1),
+            ("open('a', 'w').write('x')\nimport os; os._exit(3)", Status::Crashed, 0),
+            ("open('a', 'w').write('x')\nwhile True: print('a')", Status::OutputLimit, 0),
+        ] {
+            let outcome = run(engine, code).await;
+            assert_eq!((outcome.status, outcome.files.len()), (status, files), "{code}");
+        }
+        let outcome = run(engine, "for n in range(5): open(f'{n}', 'wb').write(bytes(n * 100_000))").await;
+        assert_eq!(outcome.files.len(), 3);
+        let omitted = outcome.omitted.iter().map(|omitted| format!("{}: {}", omitted.name, omitted.reason));
+        let expected = ["3: over the limit of 3 files", "4: over the limit of 3 files"];
+        assert_eq!(omitted.collect::<Vec<_>>(), expected);
     })
     .await;
 }

@@ -24,10 +24,25 @@ pub enum Kind {
     Result = 0x85,
     Finished = 0x86,
     Started = 0x87,
+    Figure = 0x88,
+    File = 0x89,
+    Display = 0x8a,
 }
 
+/// Caps that both sides know before they speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Of [`Kind::Result`], bytes.
+    pub result: usize,
+    /// Of [`Kind::Figure`] and [`Kind::Display`], bytes.
+    pub figures: usize,
+}
+
+/// Figures of one execution at most.
+pub const MAX_FIGURES: usize = 64;
+
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Preload,
         Self::Execute,
         Self::Archive,
@@ -40,20 +55,24 @@ impl Kind {
         Self::Result,
         Self::Finished,
         Self::Started,
+        Self::Figure,
+        Self::File,
+        Self::Display,
     ];
 
     fn from_wire(byte: u8) -> Result<Self, FrameError> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte).ok_or(FrameError::UnknownKind(byte))
     }
 
-    /// Largest payload in bytes; `result_limit` is the cap of [`Kind::Result`].
-    fn cap(self, result_limit: usize) -> usize {
+    /// Largest payload in bytes.
+    fn cap(self, caps: Caps) -> usize {
         match self {
             Self::ArchiveEnd | Self::Cancel | Self::Started => 0,
             Self::Preload | Self::Ready | Self::Preloaded => 4 * KIB,
             Self::Execute | Self::Stdout | Self::Stderr => 64 * KIB,
-            Self::Archive | Self::Finished => MIB,
-            Self::Result => result_limit,
+            Self::Archive | Self::Finished | Self::File => MIB,
+            Self::Result => caps.result,
+            Self::Figure | Self::Display => caps.figures,
         }
     }
 }
@@ -96,17 +115,17 @@ pub enum FrameError {
 /// Memory: never more than one frame beyond what was actually received; the announced length allocates nothing.
 #[derive(Clone, Debug)]
 pub struct FrameCodec {
-    result_limit: usize,
+    caps: Caps,
 }
 
 impl FrameCodec {
-    /// A codec that takes Result payloads of at most `result_limit` bytes.
-    pub fn new(result_limit: usize) -> Self {
-        Self { result_limit }
+    /// A codec with these caps.
+    pub fn new(caps: Caps) -> Self {
+        Self { caps }
     }
 
     fn check(&self, kind: Kind, length: usize) -> Result<(), FrameError> {
-        let cap = kind.cap(self.result_limit);
+        let cap = kind.cap(self.caps);
         if length > cap { Err(FrameError::TooLong { kind, length, cap }) } else { Ok(()) }
     }
 }
@@ -160,6 +179,9 @@ mod tests {
 
     use super::*;
 
+    const CAPS: Caps = Caps { result: 200, figures: 100 };
+    const NONE: Caps = Caps { result: 0, figures: 0 };
+
     fn decode_all(codec: &mut FrameCodec, pieces: &[&[u8]]) -> Result<Vec<Frame>, FrameError> {
         let mut buffer = BytesMut::new();
         let mut frames = Vec::new();
@@ -178,7 +200,7 @@ mod tests {
     fn any_frame() -> impl Strategy<Value = Frame> {
         (proptest::sample::select(Kind::ALL.to_vec()), proptest::collection::vec(any::<u8>(), 0..300))
             .prop_map(|(kind, mut payload)| {
-                payload.truncate(kind.cap(200));
+                payload.truncate(kind.cap(CAPS));
                 Frame { kind, payload: payload.into() }
             })
     }
@@ -189,7 +211,7 @@ mod tests {
             frames in proptest::collection::vec(any_frame(), 0..8),
             cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
         ) {
-            let mut codec = FrameCodec::new(200);
+            let mut codec = FrameCodec::new(CAPS);
             let mut bytes = BytesMut::new();
             for frame in &frames {
                 codec.encode(frame.clone(), &mut bytes).unwrap();
@@ -205,7 +227,7 @@ mod tests {
         fn any_bytes_decode_or_fail_without_panic_or_growth(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let mut buffer = BytesMut::from(&bytes[..]);
             let before = buffer.capacity();
-            let mut codec = FrameCodec::new(100);
+            let mut codec = FrameCodec::new(CAPS);
             while let Ok(Some(frame)) = codec.decode(&mut buffer) {
                 prop_assert!(frame.payload.len() <= bytes.len());
             }
@@ -216,27 +238,29 @@ mod tests {
     #[test]
     fn a_claimed_length_above_the_cap_is_refused_before_its_payload_arrives() {
         let mut buffer = BytesMut::from(&[Kind::Result as u8, 0xff, 0xff, 0xff, 0xff][..]);
-        let error = FrameCodec::new(1000).decode(&mut buffer).unwrap_err();
-        assert_eq!(error.to_string(), "Result frame of 4294967295 bytes is over its cap of 1000");
+        let error = FrameCodec::new(CAPS).decode(&mut buffer).unwrap_err();
+        assert_eq!(error.to_string(), "Result frame of 4294967295 bytes is over its cap of 200");
     }
 
     #[test]
     fn a_large_allowed_length_allocates_nothing_until_bytes_arrive() {
         let mut buffer = BytesMut::from(&[Kind::Result as u8, 0x40, 0, 0, 0][..]);
-        assert!(FrameCodec::new(usize::MAX).decode(&mut buffer).unwrap().is_none());
+        assert!(
+            FrameCodec::new(Caps { result: usize::MAX, figures: 0 }).decode(&mut buffer).unwrap().is_none()
+        );
         assert!(buffer.capacity() < 1000);
     }
 
     #[test]
     fn an_unknown_kind_is_refused_by_its_first_byte() {
-        let error = decode_all(&mut FrameCodec::new(0), &[&[0x7f, 0, 0, 0, 0]]).unwrap_err();
+        let error = decode_all(&mut FrameCodec::new(NONE), &[&[0x7f, 0, 0, 0, 0]]).unwrap_err();
         assert_eq!(error.to_string(), "unknown frame kind 0x7f");
     }
 
     #[test]
     fn a_stream_that_ends_inside_a_frame_is_an_error() {
         let error =
-            decode_all(&mut FrameCodec::new(0), &[&[Kind::Stdout as u8, 0, 0, 0, 2, b'x']]).unwrap_err();
+            decode_all(&mut FrameCodec::new(NONE), &[&[Kind::Stdout as u8, 0, 0, 0, 2, b'x']]).unwrap_err();
         assert!(matches!(error, FrameError::Truncated));
     }
 }

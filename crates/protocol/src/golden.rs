@@ -7,9 +7,11 @@ use bytes::{Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::{
-    frame::{Frame, FrameCodec},
+    frame::{Caps, Frame, FrameCodec, Kind},
     message::*,
 };
+
+const CAPS: Caps = Caps { result: 1 << 20, figures: 1 << 20 };
 
 fn golden(name: &str) -> BytesMut {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name).with_extension("bin");
@@ -17,7 +19,8 @@ fn golden(name: &str) -> BytesMut {
 }
 
 fn to_runner() -> Vec<(&'static str, ToRunner)> {
-    let execute = Execute { timeout_ms: 30_000, output_limit: 1 << 20 };
+    let execute =
+        Execute { timeout_ms: 30_000, output_limit: 1 << 20, max_output_files: 64, files_limit: 16 << 20 };
     vec![
         ("preload", ToRunner::Preload(Preload { module: "numpy".into() })),
         ("execute", ToRunner::Execute(execute)),
@@ -53,6 +56,11 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         module: "nonesuch".into(),
         error: Some("ModuleNotFoundError: No module named 'nonesuch'".into()),
     };
+    let display = Display {
+        text: "   a\n0  1".into(),
+        html: Some("<b>zw\u{f6}lf</b>".into()),
+        png: Some("iVBORw0KGgo=".into()),
+    };
     vec![
         ("ready", FromRunner::Ready(Ready { protocol: 2, python: "3.13.5".into() })),
         ("preloaded", FromRunner::Preloaded(Preloaded { module: "numpy".into(), error: None })),
@@ -61,6 +69,18 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         ("stdout", FromRunner::Stdout(Bytes::from_static(b"zw\xc3\xb6lf 12\n\xff\x00"))),
         ("stderr", FromRunner::Stderr(Bytes::from_static(b"warning\n"))),
         ("result", FromRunner::Result(Bytes::from_static(br#"{"total": 6, "name2": "ADA"}"#))),
+        ("display", FromRunner::Display(display)),
+        (
+            "figure",
+            FromRunner::Figure(Figure { png: golden("figure").split_off(5).into(), width: 2, height: 1 }),
+        ),
+        (
+            "file",
+            FromRunner::File(FilePiece {
+                path: "out/zwölf.bin".into(),
+                content: Bytes::from_static(b"\xff\0\n"),
+            }),
+        ),
         ("finished-ok", FromRunner::Finished(finished)),
         ("finished-crashed", FromRunner::Finished(crashed)),
     ]
@@ -70,7 +90,7 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
 fn every_message_to_the_runner_is_written_as_in_its_golden_file() {
     for (name, message) in to_runner() {
         let mut bytes = BytesMut::new();
-        FrameCodec::new(0).encode(message.into(), &mut bytes).unwrap();
+        FrameCodec::new(CAPS).encode(message.into(), &mut bytes).unwrap();
         assert_eq!(bytes, golden(name), "{name}");
     }
 }
@@ -78,7 +98,7 @@ fn every_message_to_the_runner_is_written_as_in_its_golden_file() {
 #[test]
 fn every_message_from_the_runner_is_read_from_its_golden_file() {
     for (name, message) in from_runner() {
-        let frame: Frame = FrameCodec::new(1 << 20).decode_eof(&mut golden(name)).unwrap().unwrap();
+        let frame: Frame = FrameCodec::new(CAPS).decode_eof(&mut golden(name)).unwrap().unwrap();
         assert_eq!(FromRunner::try_from(frame).unwrap(), message, "{name}");
     }
 }
@@ -104,7 +124,22 @@ fn a_message_of_the_wrong_direction_or_shape_is_refused() {
         assert!(error.to_string().ends_with("travels the other way"));
     }
     for payload in ["", "[]", "{}", r#"{"protocol":"1","python":"3"}"#, "\u{0}"] {
-        let frame = Frame { kind: crate::frame::Kind::Ready, payload: payload.into() };
+        let frame = Frame { kind: Kind::Ready, payload: payload.into() };
         assert!(FromRunner::try_from(frame).is_err(), "{payload:?}");
+    }
+    let png_without_a_size = &golden("figure")[5..28];
+    for (kind, payload, what) in [
+        (Kind::Figure, &b""[..], "not a PNG"),
+        (Kind::Figure, b"GIF89a..................................", "not a PNG"),
+        (Kind::Figure, png_without_a_size, "not a PNG"),
+        (Kind::File, b"\0", "no path"),
+        (Kind::File, b"\0\x05abcd", "no path"),
+        (Kind::File, b"\0\x01\xff", "a path that is not UTF-8"),
+        (Kind::Display, br#"{"text/plain": "", "image/png": "\""}"#, "not base64"),
+        (Kind::Display, br#"{"text/html": ""}"#, ""),
+    ] {
+        let frame = Frame { kind, payload: Bytes::copy_from_slice(payload) };
+        let error = FromRunner::try_from(frame).unwrap_err().to_string();
+        assert!(error.ends_with(what), "{kind:?} {payload:?}: {error}");
     }
 }

@@ -1,6 +1,6 @@
 //! Messages: one struct a message, an enum a direction. See `PROTOCOL.md`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Frame, Kind};
@@ -35,6 +35,12 @@ pub enum FromRunner {
     Stderr(Bytes),
     /// A JSON object, not checked here.
     Result(Bytes),
+    /// The value of the last line.
+    Display(Display),
+    /// A picture.
+    Figure(Figure),
+    /// A file, or the next bytes of the last one.
+    File(FilePiece),
     /// The last message of an execution.
     Finished(Finished),
 }
@@ -53,6 +59,10 @@ pub struct Execute {
     pub timeout_ms: u64,
     /// Bytes of stdout and, separately, of stderr.
     pub output_limit: u64,
+    /// Files that come back.
+    pub max_output_files: u32,
+    /// Bytes of all of them together.
+    pub files_limit: u64,
 }
 
 /// The interpreter is up and speaks this protocol.
@@ -71,6 +81,40 @@ pub struct Preloaded {
     pub module: String,
     /// Why it could not be imported.
     pub error: Option<String>,
+}
+
+/// The value of the last line as a MIME bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Display {
+    /// Its `repr()`.
+    #[serde(rename = "text/plain")]
+    pub text: String,
+    /// As a notebook shows it.
+    #[serde(rename = "text/html", default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// Likewise, base64.
+    #[serde(rename = "image/png", default, skip_serializing_if = "Option::is_none")]
+    pub png: Option<String>,
+}
+
+/// A PNG, and what it says of its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The whole file. Only its beginning is checked.
+    pub png: Bytes,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+/// Bytes of a file: pieces with the same path, one right after the other, are one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePiece {
+    /// Relative to the workspace; not checked here.
+    pub path: String,
+    /// The next bytes.
+    pub content: Bytes,
 }
 
 /// How user code ended, as the runner saw it from outside.
@@ -162,6 +206,14 @@ pub enum MessageError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// The payload is not what the kind calls for.
+    #[error("payload of a {kind:?} frame: {what}")]
+    Malformed {
+        /// Kind of the frame.
+        kind: Kind,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// The kind belongs to the other direction.
     #[error("a {0:?} frame travels the other way")]
     WrongDirection(Kind),
@@ -170,6 +222,50 @@ pub enum MessageError {
 fn from_json<'a, T: Deserialize<'a>>(frame: &'a Frame) -> Result<T, MessageError> {
     serde_json::from_slice(&frame.payload)
         .map_err(|source| MessageError::Payload { kind: frame.kind, source })
+}
+
+impl TryFrom<Frame> for Display {
+    type Error = MessageError;
+
+    fn try_from(frame: Frame) -> Result<Self, MessageError> {
+        let display: Self = from_json(&frame)?;
+        let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+        if display.png.as_ref().is_some_and(|png| !png.bytes().all(is_base64)) {
+            return Err(MessageError::Malformed { kind: frame.kind, what: "not base64" });
+        }
+        Ok(display)
+    }
+}
+
+/// What a PNG begins with: its signature, and the length and name of the chunk that holds its width and height.
+const PNG_HEAD: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+
+impl TryFrom<Frame> for Figure {
+    type Error = MessageError;
+
+    fn try_from(Frame { kind, payload: png }: Frame) -> Result<Self, MessageError> {
+        let size = png.strip_prefix(PNG_HEAD).and_then(|rest| rest.first_chunk::<8>());
+        let Some([w1, w2, w3, w4, h1, h2, h3, h4]) = size.copied() else {
+            return Err(MessageError::Malformed { kind, what: "not a PNG" });
+        };
+        let (width, height) = (u32::from_be_bytes([w1, w2, w3, w4]), u32::from_be_bytes([h1, h2, h3, h4]));
+        Ok(Self { png, width, height })
+    }
+}
+
+impl TryFrom<Frame> for FilePiece {
+    type Error = MessageError;
+
+    fn try_from(Frame { kind, mut payload }: Frame) -> Result<Self, MessageError> {
+        let malformed = |what| MessageError::Malformed { kind, what };
+        let length = payload.try_get_u16().map_err(|_| malformed("no path"))?;
+        if payload.len() < usize::from(length) {
+            return Err(malformed("no path"));
+        }
+        let path = payload.split_to(usize::from(length));
+        let path = str::from_utf8(&path).map_err(|_| malformed("a path that is not UTF-8"))?.to_owned();
+        Ok(Self { path, content: payload })
+    }
 }
 
 fn to_json(kind: Kind, message: &impl Serialize) -> Frame {
@@ -190,6 +286,9 @@ impl TryFrom<Frame> for FromRunner {
             Kind::Stderr => Ok(Self::Stderr(frame.payload)),
             Kind::Result => Ok(Self::Result(frame.payload)),
             Kind::Finished => from_json(&frame).map(Self::Finished),
+            Kind::Display => frame.try_into().map(Self::Display),
+            Kind::Figure => frame.try_into().map(Self::Figure),
+            Kind::File => frame.try_into().map(Self::File),
             Kind::Preload | Kind::Execute | Kind::Archive | Kind::ArchiveEnd | Kind::Cancel => {
                 Err(MessageError::WrongDirection(frame.kind))
             }

@@ -22,13 +22,16 @@ async fn the_canonical_example_answers_exactly_as_promised() {
         ("error", Value::Null),
         ("exit_code", json!(0)),
         ("signal", Value::Null),
+        ("display", Value::Null),
+        ("figures", json!([])),
+        ("files", json!([])),
         ("omitted", json!([])),
         ("truncated", json!({ "stdout": false, "stderr": false })),
     ] {
         assert_eq!(run.field(field), &value, "{field}");
     }
     let fields: Vec<_> = run.body.as_object().unwrap().keys().collect();
-    assert_eq!(fields.len(), 12, "{fields:?}");
+    assert_eq!(fields.len(), 15, "{fields:?}");
     let time = |field: &Value| field.as_f64().unwrap();
     let (code, usage) = (time(run.field("execution_time")), run.field("usage"));
     assert!(0.0 < code && code <= time(&usage["wall_time"]) && time(&usage["wall_time"]) < took);

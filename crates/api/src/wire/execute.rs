@@ -1,11 +1,14 @@
 //! `POST /execute_code`: its request and its response.
 
-use engine::{Bounds, ExecutionRequest, Omitted, Outcome, Status, Truncated, Usage};
+use engine::{Bounds, Display, ExecutionRequest, Omitted, Outcome, Status, Truncated, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::JsonObject;
+use super::{
+    JsonObject,
+    files::{Figure, OutputFile},
+};
 use crate::error::ApiError;
 
 /// Parses and validates a request body.
@@ -23,12 +26,13 @@ pub(crate) fn request(
         fields.bounded("memory_mb", bounds.default_memory(), |mebibytes| bounds.memory_mib(mebibytes));
     let stdin = fields.optional("stdin").unwrap_or_default();
     let args = fields.optional("args").unwrap_or_default();
+    let files = fields.optional("files").unwrap_or_default();
     fields.finish()?;
     let code = code.ok_or(ApiError::Internal)?;
     if code.len() as u64 > max_code_size {
         return Err(ApiError::CodeTooLarge { limit: max_code_size });
     }
-    Ok(ExecutionRequest { id, code, input_data, timeout, memory, stdin, args })
+    Ok(ExecutionRequest { id, code, input_data, timeout, memory, stdin, args, files })
 }
 
 fn empty_object() -> Box<RawValue> {
@@ -41,6 +45,9 @@ pub(crate) struct Response {
     id: Uuid,
     status: Status,
     result: Option<Box<RawValue>>,
+    display: Option<Display>,
+    figures: Vec<Figure>,
+    files: Vec<OutputFile>,
     stdout: String,
     stderr: String,
     execution_time: f64,
@@ -58,6 +65,9 @@ impl Response {
             id,
             status: outcome.status,
             result: outcome.result,
+            display: outcome.display,
+            figures: outcome.figures.into_iter().map(Figure::from).collect(),
+            files: outcome.files.into_iter().map(OutputFile::from).collect(),
             stdout: outcome.stdout,
             stderr: outcome.stderr,
             execution_time: outcome.execution_time,
@@ -122,6 +132,39 @@ mod tests {
         .await;
         assert_eq!(status, 422);
         insta::assert_json_snapshot!(body);
+    }
+
+    #[tokio::test]
+    async fn everything_wrong_with_files_is_told_with_its_place() {
+        let (status, body) = refused(
+            r#"{"code": "", "files": [
+                {"path": "../x", "content": ""}, {"path": "/x", "content": ""}, {"path": "", "content": 1},
+                {"path": "a\u0000", "content": "", "encoding": "latin-1"}, {"content": "", "contents": ""}, "x",
+                {"path": "b", "content": "/w", "encoding": "base64"}, {"path": "c", "content": "", "path": "d"}
+            ]}"#,
+        )
+        .await;
+        assert_eq!(status, 422);
+        insta::assert_json_snapshot!(body);
+        for (files, loc, msg) in [
+            (r#"{}"#, json!(["body", "files"]), "Input should be a valid list"),
+            (
+                r#"[{"path": "a", "content": ""}, {"path": "a/b", "content": ""}]"#,
+                json!(["body", "files", 0, "path"]),
+                "Value error, the path is a file's and a folder's at once",
+            ),
+            (
+                r#"[{"path": "main.py", "content": ""}]"#,
+                json!(["body", "files", 0, "path"]),
+                "Value error, 'main.py' is the code itself: a file needs another name",
+            ),
+        ] {
+            let (status, body) = refused(&format!(r#"{{"code": "", "files": {files}}}"#)).await;
+            assert_eq!(
+                (status, &body["detail"][0]["loc"], &body["detail"][0]["msg"]),
+                (422, &loc, &json!(msg))
+            );
+        }
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ pub(crate) struct FieldError {
 pub(crate) struct JsonObject<'a> {
     whole: &'a RawValue,
     fields: Vec<(String, &'a RawValue)>,
-    errors: Vec<FieldError>,
+    errors: Vec<Mismatch>,
 }
 
 /// A type a field can have.
@@ -37,40 +37,52 @@ pub(crate) trait Field: Sized {
 /// Why a value is not of a type.
 pub(crate) struct Mismatch {
     /// Place within the field, such as the index in an array.
-    at: Option<usize>,
+    at: Vec<Value>,
     r#type: &'static str,
     msg: String,
     input: Value,
 }
 
 impl Mismatch {
-    fn new(r#type: &'static str, msg: impl Into<String>, raw: &RawValue) -> Self {
-        Self { at: None, r#type, msg: msg.into(), input: echo(raw) }
+    pub(crate) fn new(r#type: &'static str, msg: impl Into<String>, raw: &RawValue) -> Self {
+        Self { at: Vec::new(), r#type, msg: msg.into(), input: echo(raw) }
+    }
+
+    fn in_body(self) -> FieldError {
+        let Self { at, r#type, msg, input } = self.within("body");
+        FieldError { loc: at, msg, r#type, input }
+    }
+
+    /// The same within the item or field of this index or name.
+    pub(crate) fn within(mut self, place: impl Into<Value>) -> Self {
+        self.at.insert(0, place.into());
+        self
     }
 }
 
 impl<'a> JsonObject<'a> {
+    /// The object that a request body is.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, ApiError> {
-        let whole: &RawValue =
-            serde_json::from_slice(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
-        if !whole.get().starts_with('{') {
-            return Err(ApiError::Invalid(vec![FieldError {
-                loc: vec![json!("body")],
-                msg: "Input should be a valid dictionary".to_owned(),
-                r#type: "dict_type",
-                input: echo(whole),
-            }]));
-        }
-        let fields: Fields =
-            serde_json::from_str(whole.get()).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
+        let malformed = |error: serde_json::Error| ApiError::MalformedJson(error.to_string());
+        let whole: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
+        check_object(whole).map_err(|mismatch| ApiError::Invalid(vec![mismatch.in_body()]))?;
+        let fields: Fields = serde_json::from_str(whole.get()).map_err(malformed)?;
+        Ok(Self { whole, fields: fields.0, errors: Vec::new() })
+    }
+
+    /// An object within the body.
+    pub(crate) fn nested(whole: &'a RawValue) -> Result<Self, Mismatch> {
+        check_object(whole)?;
+        let fields: Fields = serde_json::from_str(whole.get()).map_err(|error| {
+            Mismatch::new("json_invalid", format!("Input should be plain JSON: {error}"), whole)
+        })?;
         Ok(Self { whole, fields: fields.0, errors: Vec::new() })
     }
 
     /// A field that must be there.
     pub(crate) fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
         if !self.fields.iter().any(|(field, _)| field == name) {
-            let input = echo(self.whole);
-            self.reject(name, None, "missing", "Field required".to_owned(), input);
+            self.errors.push(Mismatch::new("missing", "Field required", self.whole).within(name));
         }
         self.optional(name)
     }
@@ -82,9 +94,7 @@ impl<'a> JsonObject<'a> {
         match T::parse(raw) {
             Ok(value) => Some(value),
             Err(mismatches) => {
-                for Mismatch { at, r#type, msg, input } in mismatches {
-                    self.reject(name, at, r#type, msg, input);
-                }
+                self.errors.extend(mismatches.into_iter().map(|mismatch| mismatch.within(name)));
                 None
             }
         }
@@ -111,26 +121,33 @@ impl<'a> JsonObject<'a> {
                     ("less_than_equal", format!("Input should be less than or equal to {bound}"))
                 }
             };
-            self.reject(name, None, r#type, msg, json!(value));
+            let at = vec![json!(name)];
+            self.errors.push(Mismatch { at, r#type, msg, input: json!(value) });
             default
         })
     }
 
     /// Everything that was wrong, fields nobody took among it.
-    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
-        for (name, raw) in std::mem::take(&mut self.fields) {
-            let (loc, input) = (vec![json!("body"), json!(clip(&name))], echo(raw));
-            let msg = "Extra inputs are not permitted".to_owned();
-            self.errors.push(FieldError { loc, msg, r#type: "extra_forbidden", input });
-        }
-        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.errors)) }
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        self.finish_nested()
+            .map_err(|errors| ApiError::Invalid(errors.into_iter().map(Mismatch::in_body).collect()))
     }
 
-    fn reject(&mut self, name: &str, at: Option<usize>, r#type: &'static str, msg: String, input: Value) {
-        let mut loc = vec![json!("body"), json!(name)];
-        loc.extend(at.map(|index| json!(index)));
-        self.errors.push(FieldError { loc, msg, r#type, input });
+    /// The same of an object within the body.
+    pub(crate) fn finish_nested(mut self) -> Result<(), Vec<Mismatch>> {
+        for (name, raw) in std::mem::take(&mut self.fields) {
+            let mismatch = Mismatch::new("extra_forbidden", "Extra inputs are not permitted", raw);
+            self.errors.push(mismatch.within(clip(&name)));
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
     }
+}
+
+fn check_object(raw: &RawValue) -> Result<(), Mismatch> {
+    if raw.get().starts_with('{') {
+        return Ok(());
+    }
+    Err(Mismatch::new("dict_type", "Input should be a valid dictionary", raw))
 }
 
 /// Longest input an error gives back whole, bytes.
@@ -190,6 +207,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
 /// No request has nearly as many; without a cap a body of tiny unknown fields would have a far larger error.
 const MOST_FIELDS: usize = 100;
+/// Wrong items of one list that are told.
+pub(crate) const MOST_ERRORS: usize = 100;
 
 impl Field for String {
     fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
@@ -235,11 +254,10 @@ impl Field for Vec<String> {
             match String::parse(item) {
                 Ok(string) => strings.push(string),
                 Err(found) => {
-                    mismatches
-                        .extend(found.into_iter().map(|mismatch| Mismatch { at: Some(index), ..mismatch }));
+                    mismatches.extend(found.into_iter().map(|mismatch| mismatch.within(index)));
                 }
             }
-            if mismatches.len() == MOST_FIELDS {
+            if mismatches.len() == MOST_ERRORS {
                 break;
             }
         }
@@ -250,9 +268,7 @@ impl Field for Vec<String> {
 /// A JSON object, kept as text, in which every name is unique and which is at most 128 levels deep.
 impl Field for Box<RawValue> {
     fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
-        if !raw.get().starts_with('{') {
-            return Err(vec![Mismatch::new("dict_type", "Input should be a valid dictionary", raw)]);
-        }
+        check_object(raw).map_err(|mismatch| vec![mismatch])?;
         check_text(raw.get()).map_err(|error| {
             vec![Mismatch::new(
                 "json_invalid",

@@ -14,7 +14,7 @@ use bollard::models::{
     ResourcesUlimits,
 };
 
-use super::{ContainerSpec, RESULT_LIMIT_VARIABLE};
+use super::{ContainerSpec, cap_variables};
 use crate::request::MIN_MEMORY;
 
 /// System calls that Python and the scientific libraries need; everything else fails with an error code.
@@ -72,7 +72,7 @@ impl Hardening {
                 ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"]
                     .map(|name| format!("{name}={threads}"))
                     .into_iter()
-                    .chain([format!("{RESULT_LIMIT_VARIABLE}={}", spec.result_limit)])
+                    .chain(cap_variables(spec.caps).map(|(name, value)| format!("{name}={value}")))
                     .collect(),
             ),
             attach_stdin: Some(true),
@@ -184,6 +184,8 @@ fn compact(json: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use protocol::frame::Caps;
+
     use super::*;
     use crate::{driver::ContainerName, request::Bounds};
 
@@ -207,7 +209,7 @@ mod tests {
             max_memory: 2 << 30,
         };
         hardening.container(&ContainerSpec {
-            result_limit: 8 << 20,
+            caps: Caps { result: 8 << 20, figures: 16 << 20 },
             name: ContainerName("name".to_owned()),
             user: 20_001,
             memory: bounds.memory_mib(mebibytes).unwrap(),

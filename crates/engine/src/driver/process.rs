@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio_util::io::ReaderStream;
 
-use super::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe, RESULT_LIMIT_VARIABLE};
+use super::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe, cap_variables};
 use crate::request::Memory;
 
 /// Starts `python3 RUNNER` for every container.
@@ -47,7 +47,7 @@ impl ProcessDriver {
             .arg(&self.runner)
             .arg("--workspace")
             .arg(directory.path())
-            .env(RESULT_LIMIT_VARIABLE, spec.result_limit.to_string())
+            .envs(cap_variables(spec.caps))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use protocol::frame::Caps;
 use tokio::time::timeout;
 
 use super::LaunchError;
@@ -28,8 +29,8 @@ pub(crate) struct Launcher {
     pub(crate) memory: Memory,
     /// Longest life of one of those.
     pub(crate) lifetime: Duration,
-    /// Bytes of a result.
-    pub(crate) result_limit: u64,
+    /// Of what comes back.
+    pub(crate) caps: Caps,
 }
 
 impl Launcher {
@@ -49,11 +50,10 @@ impl Launcher {
             user: container.user(),
             memory,
             lifetime: lifetime + OVERHEAD,
-            result_limit: self.result_limit,
+            caps: self.caps,
         };
         let pipe = self.driver.launch(&spec).await?;
-        let result_limit = usize::try_from(self.result_limit).unwrap_or(usize::MAX);
-        let conversation = timeout(READY_LIMIT, Conversation::open(pipe, result_limit))
+        let conversation = timeout(READY_LIMIT, Conversation::open(pipe, self.caps))
             .await
             .map_err(|_| HandshakeError::Silent(READY_LIMIT))??;
         Ok((conversation, container))

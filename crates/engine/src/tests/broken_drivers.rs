@@ -27,6 +27,9 @@ const READY_3: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":3,\"python\":\"3\"}";
 pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
 pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
 pub(super) const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
+const DISPLAY: &[u8] = include_bytes!("../../../protocol/golden/display.bin");
+const FIGURE: &[u8] = include_bytes!("../../../protocol/golden/figure.bin");
+const FILE: &[u8] = include_bytes!("../../../protocol/golden/file.bin");
 const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
 
 /// Plays one script a container: the first for the trial at start.
@@ -206,11 +209,19 @@ async fn outcome_of(script: Script) -> (Status, String) {
 async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
     let huge: &'static [u8] = &[0x85, 0xff, 0xff, 0xff, 0xff];
     let finished_without_result = vec![READY, FINISHED];
-    let cases: [(Vec<&'static [u8]>, &str); 6] = [
+    let cases: [(Vec<&'static [u8]>, &str); 11] = [
         (vec![READY, b"\x7f\0\0\0\0"], "unknown frame kind 0x7f"),
         (vec![READY, huge], "Result frame of 4294967295 bytes is over its cap of 10000"),
         (vec![READY, STARTED, READY], "a message out of order"),
         (vec![READY, STARTED, RESULT, RESULT], "a message out of order"),
+        (
+            vec![READY, STARTED, &[0x88, 0xff, 0xff, 0xff, 0xff]],
+            "Figure frame of 4294967295 bytes is over its cap of 100000",
+        ),
+        (vec![READY, STARTED, b"\x88\0\0\0\x03GIF"], "payload of a Figure frame: not a PNG"),
+        (vec![READY, STARTED, DISPLAY, DISPLAY], "a second display"),
+        (vec![READY, STARTED, b"\x89\0\0\0\x06\0\x04../x"], "a file with a path that is none"),
+        (vec![READY, STARTED, FILE, b"\x89\0\0\0\x03\0\x01a"], "files out of order"),
         (vec![READY, b"\x85\0\0\0\x02[]", FINISHED], "no result"),
         (vec![READY, b"\x85\0\0\0\x02{]", FINISHED], "expected a name at byte 2"),
     ];
@@ -237,6 +248,20 @@ async fn a_runner_that_floods_past_the_limit_or_never_ends_is_cut_off_from_outsi
     assert_eq!((status, text.ends_with("more output than its limit")), (Status::Crashed, true));
     let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, STDOUT])).await;
     assert_eq!((status, text.as_str()), (Status::Timeout, "time limit of 20 s exceeded"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_without_end_are_cut_off_at_their_number() {
+    let (status, text) = outcome_of(Script::SaysForEver(FIGURE)).await;
+    assert_eq!((status, text.ends_with("more figures than their limit")), (Status::Crashed, true));
+    let whole = vec![READY, STARTED, RESULT, DISPLAY, FIGURE, FIGURE, FILE, FINISHED];
+    with_script(vec![Script::Says(whole)], async |engine, _, _| {
+        let outcome = engine.execute(request(engine, "")).await.unwrap();
+        let counts = (outcome.status, outcome.display.is_some(), outcome.figures.len(), outcome.files.len());
+        assert_eq!(counts, (Status::Ok, true, 2, 1));
+        assert_eq!((outcome.figures[0].width, outcome.figures[0].height), (2, 1));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,12 +5,12 @@
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use protocol::{frame::FrameCodec, message::FromRunner};
+use protocol::{frame::{Caps, FrameCodec}, message::FromRunner};
 use tokio_util::codec::Decoder;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (piece, bytes) = input;
-    let mut codec = FrameCodec::new(1 << 20);
+    let mut codec = FrameCodec::new(Caps { result: 1 << 20, figures: 1 << 20 });
     let mut buffer = BytesMut::new();
     for piece in bytes.chunks(usize::from(piece).max(1)) {
         buffer.extend_from_slice(piece);

@@ -10,7 +10,9 @@ use std::{
 
 use api::ApiConfig;
 use clap::{Args, ValueEnum};
-use engine::{Bounds, EngineConfig, MIN_MEMORY, PoolConfig, driver::hardening::Hardening, size::ByteSize};
+use engine::{
+    Bounds, EngineConfig, MIN_MEMORY, PoolConfig, ReturnLimits, driver::hardening::Hardening, size::ByteSize,
+};
 use store::StoreLimits;
 use telemetry::logging::Format;
 use tracing::level_filters::LevelFilter;
@@ -84,6 +86,18 @@ pub(crate) struct Flags {
     /// Most the encoded result of an execution may have.
     #[arg(long, env = "CODE_SANDBOX_RESULT_LIMIT", default_value = "8m", value_name = "SIZE", value_parser = size("1k", "1g"))]
     result_limit: Bytes,
+
+    /// Most the figures of an execution, as PNG, and its display may have together.
+    #[arg(long, env = "CODE_SANDBOX_FIGURES_LIMIT", default_value = "16m", value_name = "SIZE", value_parser = size("1k", "1g"))]
+    figures_limit: Bytes,
+
+    /// New and changed files that come back of an execution; 0: none.
+    #[arg(long, env = "CODE_SANDBOX_MAX_OUTPUT_FILES", default_value = "64", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    max_output_files: u32,
+
+    /// Most the files that come back of an execution may have together.
+    #[arg(long, env = "CODE_SANDBOX_FILES_LIMIT", default_value = "16m", value_name = "SIZE", value_parser = size("1k", "1g"))]
+    files_limit: Bytes,
 
     /// Most a request body may have, uploads excepted.
     #[arg(long, env = "CODE_SANDBOX_MAX_BODY", default_value = "32m", value_name = "SIZE", value_parser = size("1k", "256m"))]
@@ -213,6 +227,11 @@ impl Flags {
                 queue_timeout: self.queue_timeout.0,
                 output_limit: self.output_limit.0.0,
                 result_limit: self.result_limit.0.0,
+                returns: ReturnLimits {
+                    figures: self.figures_limit.0.0,
+                    max_files: self.max_output_files,
+                    files: self.files_limit.0.0,
+                },
                 bounds: Bounds {
                     default_timeout: self.timeout.0,
                     max_timeout: self.max_timeout.0,

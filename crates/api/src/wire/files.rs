@@ -1,0 +1,250 @@
+//! The files of a request; the files and figures of a response.
+
+use std::fmt;
+
+use base64::{Engine as _, display::Base64Display, prelude::BASE64_STANDARD};
+use engine::{FilePath, InputFile, InputFiles};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{Field, JsonObject, MOST_ERRORS, Mismatch};
+
+/// How a file's content is written in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Encoding {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "base64")]
+    Base64,
+}
+
+impl Field for Encoding {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        match raw.get() {
+            r#""utf-8""# => Ok(Self::Utf8),
+            r#""base64""# => Ok(Self::Base64),
+            _ => Err(vec![Mismatch::new("literal_error", "Input should be 'utf-8' or 'base64'", raw)]),
+        }
+    }
+}
+
+impl Field for FilePath {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        Self::new(String::parse(raw)?).map_err(|error| vec![value_error(&error, raw)])
+    }
+}
+
+impl Field for InputFiles {
+    fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
+        let items: Items = serde_json::from_str(raw.get())
+            .map_err(|_| vec![Mismatch::new("list_type", "Input should be a valid list", raw)])?;
+        if items.count > Self::MOST {
+            let msg = format!(
+                "List should have at most {} items after validation, not {}",
+                Self::MOST,
+                items.count
+            );
+            return Err(vec![Mismatch::new("too_long", msg, raw)]);
+        }
+        let (mut files, mut mismatches) = (Vec::with_capacity(items.count), Vec::new());
+        for (index, item) in items.first.iter().enumerate() {
+            match input_file(item) {
+                Ok(file) => files.push(file),
+                Err(found) => mismatches.extend(found.into_iter().map(|mismatch| mismatch.within(index))),
+            }
+            if mismatches.len() >= MOST_ERRORS {
+                break;
+            }
+        }
+        if !mismatches.is_empty() {
+            return Err(mismatches);
+        }
+        Self::new(files).map_err(|mut clashes| {
+            clashes.truncate(MOST_ERRORS);
+            let told =
+                |(at, clash): (usize, _)| value_error(&clash, items.first[at]).within("path").within(at);
+            clashes.into_iter().map(told).collect()
+        })
+    }
+}
+
+fn input_file(raw: &RawValue) -> Result<InputFile, Vec<Mismatch>> {
+    let mut fields = JsonObject::nested(raw).map_err(|mismatch| vec![mismatch])?;
+    let path: Option<FilePath> = fields.required("path");
+    let content: Option<String> = fields.required("content");
+    let encoding = fields.optional("encoding").unwrap_or(Encoding::Utf8);
+    fields.finish_nested()?;
+    let missing = || vec![Mismatch::new("missing", "Field required", raw)];
+    let (path, content) = (path.ok_or_else(missing)?, content.ok_or_else(missing)?);
+    let content = match encoding {
+        Encoding::Utf8 => content.into_bytes(),
+        Encoding::Base64 => BASE64_STANDARD.decode(content).map_err(|error| {
+            let msg = format!("Base64 decoding error: {error}");
+            vec![Mismatch::new("base64_decode", msg, raw).within("content")]
+        })?,
+    };
+    Ok(InputFile { path, content })
+}
+
+fn value_error(error: &impl fmt::Display, raw: &RawValue) -> Mismatch {
+    Mismatch::new("value_error", format!("Value error, {error}"), raw)
+}
+
+/// The items of a list, no more of them than a request may have files: a long list of nothing takes no memory.
+struct Items<'a> {
+    first: Vec<&'a RawValue>,
+    count: usize,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemsVisitor;
+
+        impl<'de> Visitor<'de> for ItemsVisitor {
+            type Value = Items<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Items<'de>, A::Error> {
+                let mut first = Vec::new();
+                while first.len() < InputFiles::MOST
+                    && let Some(item) = items.next_element()?
+                {
+                    first.push(item);
+                }
+                let mut count = first.len();
+                while items.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Items { first, count })
+            }
+        }
+
+        deserializer.deserialize_seq(ItemsVisitor)
+    }
+}
+
+/// A figure of a response.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figure {
+    format: &'static str,
+    #[serde(serialize_with = "as_base64")]
+    data: bytes::Bytes,
+    width: u32,
+    height: u32,
+}
+
+impl From<engine::Figure> for Figure {
+    fn from(figure: engine::Figure) -> Self {
+        Self { format: "png", data: figure.png, width: figure.width, height: figure.height }
+    }
+}
+
+fn as_base64<S: Serializer>(bytes: impl AsRef<[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Base64Display::new(bytes.as_ref(), &BASE64_STANDARD))
+}
+
+/// A file of a response.
+#[derive(Debug, Serialize)]
+pub(crate) struct OutputFile {
+    path: String,
+    size: usize,
+    content: Content,
+    encoding: Encoding,
+}
+
+#[derive(Debug)]
+enum Content {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Binary(bytes) => as_base64(bytes, serializer),
+        }
+    }
+}
+
+impl From<engine::OutputFile> for OutputFile {
+    fn from(file: engine::OutputFile) -> Self {
+        let path = file.path.as_str().to_owned();
+        let bytes = file.content.into_vec();
+        let size = bytes.len();
+        let (content, encoding) = match String::from_utf8(bytes) {
+            Ok(text) if !text.bytes().any(is_no_text) => (Content::Text(text), Encoding::Utf8),
+            Ok(text) => (Content::Binary(text.into_bytes()), Encoding::Base64),
+            Err(error) => (Content::Binary(error.into_bytes()), Encoding::Base64),
+        };
+        Self { path, size, content, encoding }
+    }
+}
+
+/// Control characters but tab, line feed, form feed and carriage return: no text has them, and JSON takes six bytes for each.
+fn is_no_text(byte: u8) -> bool {
+    byte < b' ' && !b"\t\n\x0c\r".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(files: &str) -> Result<Vec<(String, Vec<u8>)>, usize> {
+        let raw: &RawValue = serde_json::from_str(files).unwrap();
+        let files = InputFiles::parse(raw).map_err(|mismatches| mismatches.len())?;
+        Ok(files.iter().map(|file| (file.path.as_str().to_owned(), file.content.clone())).collect())
+    }
+
+    #[test]
+    fn files_are_taken_as_text_or_base64() {
+        let files = r#"[{"path": "a", "content": "ä\u0000"}, {"content": "/wA=", "encoding": "base64", "path": "b/c"},
+                        {"path": "d", "content": "", "encoding": "utf-8"}]"#;
+        let expected = [("a", "ä\0".as_bytes()), ("b/c", b"\xff\0"), ("d", b"")];
+        assert_eq!(
+            parse(files).unwrap(),
+            expected.map(|(path, content)| (path.to_owned(), content.to_vec()))
+        );
+        assert_eq!(parse("[]").unwrap(), []);
+    }
+
+    #[test]
+    fn there_is_a_limit_to_files_and_to_what_is_told_of_them() {
+        let list = |count: usize, item: &dyn Fn(usize) -> String| {
+            format!("[{}]", (0..count).map(item).collect::<Vec<_>>().join(","))
+        };
+        let file = |n: usize| format!(r#"{{"path": "{n}", "content": ""}}"#);
+        assert_eq!(parse(&list(1_000, &file)).unwrap().len(), 1_000);
+        assert_eq!(parse(&list(1_001, &file)), Err(1));
+        assert_eq!(parse(&list(100_000, &|_| "0".to_owned())), Err(1));
+        assert_eq!(parse(&list(1_000, &|_| "0".to_owned())), Err(100));
+        assert_eq!(parse(&list(1_000, &|_| file(0))), Err(100));
+    }
+
+    #[test]
+    fn a_files_content_is_text_if_it_is_one_and_base64_else() {
+        for (bytes, content, encoding) in [
+            (&b"a\tb\r\n\x0c\xc3\xa4\x7f"[..], "a\tb\r\n\u{c}ä\u{7f}", "utf-8"),
+            (b"", "", "utf-8"),
+            (b"\xff", "/w==", "base64"),
+            (b"a\0", "YQA=", "base64"),
+            (b"\x1b[0m", "G1swbQ==", "base64"),
+        ] {
+            let mut pieces = engine::FileContent::default();
+            bytes.chunks(2).for_each(|piece| pieces.push(bytes::Bytes::copy_from_slice(piece)));
+            let path = FilePath::new("p".to_owned()).unwrap();
+            let file = OutputFile::from(engine::OutputFile { path, content: pieces });
+            let expected =
+                json!({ "path": "p", "size": bytes.len(), "content": content, "encoding": encoding });
+            assert_eq!(serde_json::to_value(file).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+"""The code compiled such that the value of an expression on its last line is kept, as a notebook does.
+
+The last statement `x` becomes `<shown> = x`, in the tree that Python's own parser made of the whole: every other thing about
+the code (line numbers, columns of errors, docstring, `from __future__`) stays as it is. The name cannot be written in code.
+"""
+
+SLOT = "<shown>"
+ABSENT = object()
+
+# The tree takes many times the memory of the source, and nobody works line by line in a program of this length.
+LONGEST = 200_000  # characters
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+
+# What no expression begins with, and hardly a line inside one. The second begin blocks.
+_SIMPLE = frozenset(("import", "del", "pass", "raise", "assert", "global", "nonlocal", "break", "continue", "return", "def", "class"))
+_COMPOUND = frozenset(("def", "class", "if", "elif", "else", "for", "while", "with", "try", "except", "finally", "async"))
+
+
+def compile_keeping(source, filename, flags=0):
+    """The code object that compile() makes with these flags; None if there is nothing to keep, or no room to: then it has to be
+    made as always. Raises SyntaxError as compile() does."""
+    if len(source) > LONGEST or not may_end_in_expression(source):
+        return None
+    try:
+        tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True)
+        if tree.body and type(tree.body[-1]).__name__ == "Expr" and not _is_quiet(source, tree.body[-1]):
+            tree.body[-1] = _assignment(tree.body[-1])
+        return compile(tree, filename, "exec", flags, dont_inherit=True)
+    except (RecursionError, MemoryError):
+        return None  # deeper than a tree of objects may be; the plain compiler goes deeper
+
+
+def take(namespace):
+    """The value, no longer in the namespace; ABSENT if there is none."""
+    return namespace.pop(SLOT, ABSENT)
+
+
+def _assignment(statement):
+    from _ast import Assign, Name, Store
+
+    place = {name: getattr(statement.value, name) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
+    return Assign(targets=[Name(id=SLOT, ctx=Store(), **place)], value=statement.value, **place)
+
+
+def _is_quiet(source, statement):
+    """Whether a semicolon follows."""
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # Columns are counted in bytes.
+    rest = lines[statement.end_lineno - 1].encode("utf-8", "surrogatepass")[statement.end_col_offset:]
+    return rest.lstrip().startswith(b";")
+
+
+def may_end_in_expression(source):
+    """Whether the last statement may be an expression, by a look at its lines: the tree of a program costs as much again as
+    its compilation. Says yes where it cannot tell."""
+    if "\r" in source:
+        return True
+    end, inside = len(source), False
+    while end > 0:
+        start = source.rfind("\n", 0, end) + 1
+        line = source[start:end].rstrip()
+        end = start - 1
+        first = line[:1]
+        if not first or line.lstrip()[0] == "#":
+            continue
+        if first in " \t)]}":
+            inside = True  # a block's, or the rest of a statement that began above
+            continue
+        if '"""' in line or "'''" in line:
+            return True  # maybe the end of a text that began above
+        word = _first_word(line)
+        if inside:
+            # A text over many lines may have any line in it.
+            return not (word in _COMPOUND and line.endswith(":") and '"""' not in source and "'''" not in source)
+        return not (word in _SIMPLE and ";" not in line or _assigns(line) or _only_prints(line, source))
+    return False
+
+
+def _only_prints(line, source):
+    """`print(...)` and nothing else, the most usual last line of all: its value is None."""
+    if not line.startswith("print(") or line[-1] != ")" or "print =" in source or "def print" in source:
+        return False
+    depth, quote, escaped = 0, "", False
+    for at, character in enumerate(line):
+        if quote:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == quote:
+                quote = ""
+        elif character in "\"'":
+            quote = character
+        elif character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if depth == 0:
+                return at == len(line) - 1
+        elif character == "#":
+            return False
+    return False
+
+
+def _first_word(line):
+    end = 0
+    while end < len(line) and (line[end].isalnum() or line[end] == "_"):
+        end += 1
+    return line[:end]
+
+
+def _assigns(line):
+    """`name = value`; not `name = value; value`, nor the last line of a call with `name=value)`."""
+    name, equals, value = line.partition("=")
+    return bool(equals) and ";" not in line and name.strip().isidentifier() and value[:1] != "=" \
+        and all(value.count(end) <= value.count(begin) for begin, end in ("()", "[]", "{}"))

@@ -1,0 +1,117 @@
+import importlib.util
+import struct
+import unittest
+
+from support import PRELOAD, READY, RunnerTest, frame
+
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
+
+
+@unittest.skipUnless(HAS_MATPLOTLIB, "the image's libraries are not here")
+class Figures(RunnerTest):
+    def sizes(self, answer):
+        """(width, height) of each figure, which must be a whole PNG."""
+        self.assertEqual(answer.status, "ok", answer.stderr)
+        for png in answer.figures:
+            self.assertTrue(png.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") and png.endswith(b"IEND\xaeB`\x82"))
+        return [struct.unpack(">II", png[16:24]) for png in answer.figures]
+
+    def omitted(self, answer):
+        return {entry["name"]: entry["reason"] for entry in answer.omitted}
+
+    def test_every_open_figure_comes_in_order_of_creation_at_its_size(self):
+        answer = self.run_code("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure(figsize=(2, 1))\n"
+                               "fig, axes = plt.subplots(2, 2, figsize=(1, 2), dpi=50)\nplt.figure(1)\nplt.title('a')\nplt.show()", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.stderr, answer.omitted, answer.result), ([(640, 480), (200, 100), (50, 100)], b"", [], {}))
+
+    def test_closed_figures_do_not_come_back_even_where_a_name_is_left(self):
+        answer = self.run_code("import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nplt.close(fig)\nplt.figure(figsize=(1, 1))\n"
+                               "a = plt.figure()\nplt.close('all')\nb = plt.figure(figsize=(2, 2))", timeout=30)
+        self.assertEqual(self.sizes(answer), [(200, 200)])
+
+    def test_figures_without_pyplot_and_what_is_in_them_come_once(self):
+        answer = self.run_code("from matplotlib.figure import Figure\nfigure = Figure(figsize=(1, 1))\naxes = figure.subplots(2)\nagain = [figure]\n"
+                               "line = Figure(figsize=(2, 1)).subplots().plot([1])\n_hidden = Figure()", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.result), ([(100, 100), (200, 100)], {}))
+
+    def test_pandas_seaborn_and_pictures(self):
+        answer = self.run_code("import pandas as pd, seaborn as sns\nfrom PIL import Image\ndf = pd.DataFrame({'x': [1, 2], 'y': [2, 1]})\n"
+                               "ax = df.plot()\ngrid = sns.relplot(df, x='x', y='y', height=2)\n"
+                               "pictures = [Image.new('CMYK', (3, 4)), Image.new('F', (5, 6)), Image.new('RGBA', (7, 8))]\nsame = pictures[0]", timeout=60)
+        sizes = self.sizes(answer)
+        self.assertEqual((sizes[0], sizes[2:], len(sizes)), ((640, 480), [(3, 4), (5, 6), (7, 8)], 5))
+
+    def test_a_figure_on_the_last_line_is_displayed_too(self):
+        answer = self.run_code("from matplotlib.figure import Figure\nf = Figure(figsize=(1, 1))\nf", timeout=30)
+        self.assertEqual((self.sizes(answer), set(answer.display)), ([(100, 100)], {"text/plain", "image/png"}))
+        answer = self.run_code("from PIL import Image\nImage.new('L', (3, 4))", timeout=30)
+        self.assertEqual((self.sizes(answer), set(answer.display)), ([], {"text/plain", "image/png"}))
+
+    def test_a_table_on_the_last_line_is_text_and_html(self):
+        answer = self.run_code("df = pd.DataFrame({'a': [1, 2]})\ndf.head(1)", timeout=30)
+        self.assertEqual(answer.display["text/plain"], "   a\n0  1")
+        self.assertTrue(answer.display["text/html"].startswith("<div>"))
+
+    def test_giants_and_crowds_are_bounded_and_named(self):
+        answer = self.run_code("import matplotlib.pyplot as plt\nplt.rcParams['figure.max_open_warning'] = 0\nplt.figure(figsize=(1000, 1000), dpi=100)\n"
+                               "for n in range(300): plt.figure(figsize=(.1, .1))\nfrom PIL import Image\nbig = Image.new('1', (5000, 5000))", timeout=60)
+        self.assertEqual(len(self.sizes(answer)), 63)
+        self.assertEqual(self.omitted(answer), {"figure 1": "100000 x 100000 pixels, over the limit of 16777216 in all",
+                                                "figures": "238 more: at most 64 come back"})
+
+    def test_the_limit_of_bytes_takes_what_fits(self):
+        code = ("import numpy as np\nfrom PIL import Image\n"
+                "a, b, c = [Image.fromarray(np.random.default_rng(1).integers(0, 255, (n, n), 'uint8')) for n in (40, 90, 40)]")
+        answer = self.run_code(code, figures_limit=8000, timeout=30)
+        self.assertEqual(self.sizes(answer), [(40, 40), (40, 40)])
+        self.assertEqual(self.omitted(answer), {"b": "larger than what is left of the figures limit of 8000 bytes"})
+
+    def test_hostile_figures_cost_themselves_alone(self):
+        answer = self.run_code("""
+from matplotlib.figure import Figure
+import matplotlib.pyplot as plt, time
+class Raises(Figure):
+    def draw(self, renderer): raise ValueError("no")
+class Sleeps(Figure):
+    def draw(self, renderer): time.sleep(100)
+class Lies(Figure):
+    number = property(lambda self: 1 / 0)
+a, b, c, d = Raises(), Sleeps(), Lies(), Figure(figsize=(1, 1))
+plt.figure(figsize=(2, 2))
+x = 1
+""", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.result), ([(200, 200), (100, 100)], {"x": 1}))
+        self.assertEqual(self.omitted(answer), {"a": "ValueError: no", "b": "took too long to encode", "c": "ZeroDivisionError: division by zero"})
+
+    def test_figures_come_after_an_error_too(self):
+        answer = self.run_code("import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\n1/0", timeout=30)
+        self.assertEqual((answer.status, len(answer.figures)), ("error", 1))
+
+    def test_nothing_is_imported_that_the_code_has_not(self):
+        answer = self.run_code("import atexit, sys\natexit.register(lambda: print([n for n in sys.modules if n in ('matplotlib', 'PIL', 'ast')]))\nx = 1\nx")
+        self.assertEqual(answer.stdout, b"[]\n")
+
+    def test_letters_that_the_preload_has_not_drawn_can_be_drawn(self):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        conversation.send(frame(PRELOAD, {"module": "matplotlib.pyplot"}))
+        conversation.receive()
+        conversation.execute("import matplotlib.pyplot as plt\nplt.plot([37, 458])\nplt.title('QWXYZ ß $\\\\alpha$', weight='bold')\nplt.savefig('a.png')")
+        answer = conversation.collect()
+        self.assertEqual((self.sizes(answer), answer.stderr, list(answer.files)), ([(640, 480)], b"", ["a.png"]))
+
+    def test_a_preload_makes_the_first_figure_about_as_fast_as_the_second(self):
+        ratios = []
+        for _ in range(3):
+            conversation = self.conversation()
+            self.assertEqual(conversation.receive()[0], READY)
+            for module in ("numpy", "matplotlib.pyplot"):
+                conversation.send(frame(PRELOAD, {"module": module}))
+                conversation.receive()
+            conversation.execute("import io, time\nimport matplotlib.pyplot as plt\ntimes = []\nfor n in range(2):\n  t = time.perf_counter()\n"
+                                 "  plt.figure()\n  plt.plot([1, 2])\n  plt.savefig(io.BytesIO())\n  times.append(time.perf_counter() - t)\nplt.close('all')\n")
+            answer = conversation.collect()
+            self.assertEqual(answer.status, "ok", (answer.error, answer.stderr))
+            first, second = answer.result["times"]
+            ratios.append(first / second)
+        self.assertLess(min(ratios), 3)
