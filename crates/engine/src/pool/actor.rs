@@ -206,6 +206,7 @@ impl Actor {
             starting: state.starting,
             slots: self.launcher.slots.free(),
             calm: self.pace.calm_at().is_none(),
+            at_ease: self.pace.at_ease_at().is_none(),
             backing_off: self.refills.retry_at().is_some(),
         }
     }
@@ -224,7 +225,7 @@ impl Actor {
         let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
         let survivor =
             standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min().filter(|_| self.state.dying);
-        [self.pace.calm_at(), self.refills.retry_at(), oldest, survivor]
+        [self.pace.calm_at(), self.pace.at_ease_at(), self.refills.retry_at(), oldest, survivor]
             .into_iter()
             .flatten()
             .filter(|at| *at > Instant::now())

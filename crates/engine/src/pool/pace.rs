@@ -9,6 +9,8 @@ use tokio::{
 
 /// This long after the last lease nothing competes with a request that is being answered.
 const CALM_AFTER: Duration = Duration::from_millis(30);
+/// This long after it warming up does not take the processors from who comes next: under load containers stay plain.
+const AT_EASE_AFTER: Duration = Duration::from_millis(500);
 /// Removals do not wait longer than this, however often leases are taken: they hold memory.
 const REMOVE_AFTER: Duration = Duration::from_millis(250);
 
@@ -38,7 +40,16 @@ impl Pace {
 
     /// When it will be calm if nothing more is leased; none if it is.
     pub(super) fn calm_at(&self) -> Option<Instant> {
-        let at = self.0.borrow().last_lease? + CALM_AFTER;
+        self.after_lease(CALM_AFTER)
+    }
+
+    /// When there will be time for warming up if nothing more is leased; none if there is.
+    pub(super) fn at_ease_at(&self) -> Option<Instant> {
+        self.after_lease(AT_EASE_AFTER)
+    }
+
+    fn after_lease(&self, pause: Duration) -> Option<Instant> {
+        let at = self.0.borrow().last_lease? + pause;
         (at > Instant::now()).then_some(at)
     }
 

@@ -4,7 +4,8 @@
 //!    else the warmest.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill.
-//! 3. What is left of the time goes into warmth: one module a step, the furthest container first, when the pool is full.
+//! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
+//!    full. Under load containers stay plain and cheap.
 
 /// What does not change.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ pub(super) struct Situation {
     pub(super) slots: usize,
     /// Nothing was leased for a moment.
     pub(super) calm: bool,
+    /// Nothing was leased for some time.
+    pub(super) at_ease: bool,
     /// The last start failed, and it is too early for another that nobody waits for.
     pub(super) backing_off: bool,
 }
@@ -100,7 +103,7 @@ impl Policy {
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
-        if calm && !somebody_waits {
+        if calm && situation.at_ease && !somebody_waits {
             let mut preloads = self.at_once.saturating_sub(busy);
             if starts == 0 && situation.starting == 0 {
                 free.sort_by_key(|(_, container)| container.level);

@@ -16,7 +16,7 @@ fn wants(level: usize) -> Waiting {
 
 fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
     let (standing, waiting) = (standing.to_vec(), waiting.to_vec());
-    Situation { standing, waiting, starting: 0, slots: 10, calm: true, backing_off: false }
+    Situation { standing, waiting, starting: 0, slots: 10, calm: true, at_ease: true, backing_off: false }
 }
 
 fn leases(actions: &[Action]) -> Vec<(usize, usize)> {
@@ -50,6 +50,9 @@ fn an_empty_pool_is_filled_and_a_full_one_is_warmed_and_then_left_alone() {
     assert_eq!(POLICY.decide(&situation(&[], &[])), [Action::Start, Action::Start]);
     let warming = POLICY.decide(&situation(&[ready(0), ready(2), ready(3), ready(1)], &[]));
     assert_eq!(warming, [Action::Preload { standing: 1 }, Action::Preload { standing: 3 }]);
+    let mut loaded = situation(&[ready(0); 4], &[]);
+    loaded.at_ease = false;
+    assert_eq!(POLICY.decide(&loaded), [], "under load containers stay plain");
     assert_eq!(POLICY.decide(&situation(&[ready(3); 4], &[])), []);
     assert!(POLICY.is_at_rest(&situation(&[ready(3); 4], &[])));
 }
@@ -106,9 +109,9 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, 0..4_usize, 0..12_usize, any::<bool>(), any::<bool>()).prop_map(
-        |(policy, (standing, waiting), starting, slots, calm, backing_off)| {
-            (policy, Situation { standing, waiting, starting, slots, calm, backing_off })
+    (policy, lists, 0..4_usize, 0..12_usize, any::<bool>(), any::<[bool; 2]>()).prop_map(
+        |(policy, (standing, waiting), starting, slots, calm, [at_ease, backing_off])| {
+            (policy, Situation { standing, waiting, starting, slots, calm, at_ease, backing_off })
         },
     )
 }
