@@ -8,10 +8,10 @@ All lengths 0, before it: now would be the time for a rehearsal.
 import os
 from _struct import Struct
 
+from channel import READ_SIZE
 from plain_json import dumps, loads
 
 _LENGTHS = Struct(">IIQ")
-READ_SIZE = 64 * 1024
 LIMITS = "timeout", "output_limit", "files_limit", "max_output_files", "given"
 
 

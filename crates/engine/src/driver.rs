@@ -97,6 +97,16 @@ pub struct Ended {
     pub oom_killed: bool,
 }
 
+/// Exit status of a process that SIGKILL has ended.
+const KILLED: i64 = 137;
+
+impl Ended {
+    /// The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
+    pub(crate) fn was_taken_for_memory(self) -> bool {
+        self.oom_killed && self.exit_code == Some(KILLED)
+    }
+}
+
 /// Why the container engine did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {

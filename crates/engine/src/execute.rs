@@ -112,10 +112,8 @@ impl Engine {
         Ok(lease.inspect_err(|_| shared.health.doubt())?)
     }
 
-    /// The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
     async fn was_taken_for_memory(&self, container: &ContainerName) -> bool {
-        let ended = self.shared.driver.inspect(container).await;
-        ended.is_ok_and(|ended| ended.oom_killed && ended.exit_code == Some(KILLED))
+        self.shared.driver.inspect(container).await.is_ok_and(Ended::was_taken_for_memory)
     }
 
     /// A container that cannot be asked is lost.
@@ -151,7 +149,7 @@ impl Engine {
                 let Some(code) = ended.exit_code else {
                     return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
                 };
-                if ended.oom_killed && code == KILLED {
+                if ended.was_taken_for_memory() {
                     return unreported(Status::MemoryLimit, asked.memory_exceeded(), output);
                 }
                 let error = format!("the runner ended without a report (exit status {code})");
@@ -179,8 +177,6 @@ impl Drop for Watch<'_> {
 
 /// Containers a request may lose before it is given up. Even a hand that kills one after the other rarely hits the next.
 const ATTEMPTS: u32 = 4;
-/// Exit status of a process that SIGKILL has ended.
-const KILLED: i64 = 137;
 /// The runner encodes a hundred levels, in the object of all names. What it hands on of the code's process it does not check.
 const RESULT: Rules = Rules { depth: 102, portable: true };
 
