@@ -1,6 +1,7 @@
 //! The HTTP surface: translation only. `router.rs` has every URL, `error.rs` every status code.
 
 mod body;
+mod caller;
 mod error;
 mod json_check;
 mod request_id;

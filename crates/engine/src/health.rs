@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Engine, ExecuteError, ExecutionRequest, driver::DriverError, files::InputFiles, request::Bounds,
+    tenant::Tenant,
 };
 
 /// How long an execution counts as proof that the next one works too.
@@ -135,6 +136,7 @@ impl Engine {
         let bounds = Bounds { default_timeout: TRIAL_TIMEOUT, ..self.shared.config.bounds.clone() };
         ExecutionRequest {
             id: Uuid::now_v7(),
+            tenant: Tenant::service(),
             code: String::new(),
             input_data: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
             timeout: bounds.default_timeout(),

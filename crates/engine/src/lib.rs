@@ -22,6 +22,7 @@ mod reaper;
 mod request;
 mod returns;
 pub mod size;
+mod tenant;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -37,6 +38,7 @@ pub use self::{
     pool::{LaunchError, PoolConfig},
     request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
     returns::ReturnLimits,
+    tenant::{InvalidTenant, Tenant},
 };
 pub use protocol::{
     frame::Caps,

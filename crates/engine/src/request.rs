@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{files::InputFiles, size::ByteSize};
+use crate::{files::InputFiles, size::ByteSize, tenant::Tenant};
 
 /// One execution, as asked for.
 #[derive(Debug)]
 pub struct ExecutionRequest {
     /// Names the execution in answers and logs.
     pub id: Uuid,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// Python source.
     pub code: String,
     /// A JSON object.

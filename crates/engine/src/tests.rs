@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, FilePath, InputFile,
-    InputFiles, Outcome, PoolConfig, ReturnLimits, Status,
+    InputFiles, Outcome, PoolConfig, ReturnLimits, Status, Tenant,
     driver::{Driver, process::ProcessDriver},
 };
 
@@ -50,6 +50,7 @@ async fn with_engine(test: impl AsyncFnOnce(&Engine)) {
 
 fn request(engine: &Engine, code: &str) -> ExecutionRequest {
     ExecutionRequest {
+        tenant: Tenant::everyone(),
         id: Uuid::now_v7(),
         code: code.to_owned(),
         input_data: RawValue::from_string("{}".to_owned()).unwrap(),

@@ -11,6 +11,7 @@ use super::{content_type, is_json};
 use crate::{
     App,
     body::{self, Held},
+    caller::Caller,
     error::ApiError,
     request_id::ExecutionId,
     wire::execute,
@@ -19,6 +20,7 @@ use crate::{
 /// Runs code. If the client leaves, this future is dropped and the run with it.
 pub(crate) async fn execute(
     State(app): State<App>,
+    caller: Caller,
     Extension(ExecutionId(id)): Extension<ExecutionId>,
     headers: HeaderMap,
     body: Body,
@@ -27,7 +29,7 @@ pub(crate) async fn execute(
         return Err(ApiError::NotJson);
     }
     let Held { bytes, share: _share } = body::read(&headers, body, &app.config, &app.bodies).await?;
-    let request = execute::request(&bytes, id, app.engine.bounds(), app.config.max_code_size)?;
+    let request = execute::request(&bytes, id, caller.tenant, app.engine.bounds(), app.config.max_code_size)?;
     drop(bytes);
     let outcome = app.engine.execute(request).await?;
     Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], Json(execute::Response::new(id, outcome))))

@@ -1,6 +1,6 @@
 //! `POST /execute_code`: its request and its response.
 
-use engine::{Bounds, Display, ExecutionRequest, Omitted, Outcome, Status, Truncated, Usage};
+use engine::{Bounds, Display, ExecutionRequest, Omitted, Outcome, Status, Tenant, Truncated, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::error::ApiError;
 pub(crate) fn request(
     body: &[u8],
     id: Uuid,
+    tenant: Tenant,
     bounds: &Bounds,
     max_code_size: u64,
 ) -> Result<ExecutionRequest, ApiError> {
@@ -32,7 +33,7 @@ pub(crate) fn request(
     if code.len() as u64 > max_code_size {
         return Err(ApiError::CodeTooLarge { limit: max_code_size });
     }
-    Ok(ExecutionRequest { id, code, input_data, timeout, memory, stdin, args, files })
+    Ok(ExecutionRequest { id, tenant, code, input_data, timeout, memory, stdin, args, files })
 }
 
 fn empty_object() -> Box<RawValue> {
@@ -99,7 +100,7 @@ mod tests {
             default_memory: 512 << 20,
             max_memory: 2 << 30,
         };
-        request(body.as_bytes(), Uuid::nil(), &bounds, MAX_CODE)
+        request(body.as_bytes(), Uuid::nil(), Tenant::everyone(), &bounds, MAX_CODE)
     }
 
     async fn refused(body: &str) -> (u16, Value) {
