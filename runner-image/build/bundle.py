@@ -3,7 +3,7 @@ imports from.
 
     [u64 where the index starts] bytecode and tables of modules ... [index]
 
-    index    marshal of (sys.path, {root: when it was changed}, {directory: (start, end) of its table})
+    index    marshal of (sys.path, {root on it: when it was changed}, {directory: (start, end) of its table})
     table    marshal of {name: (kind, file, start, end)}; see boot.py for the kinds
 """
 
@@ -33,8 +33,10 @@ def main(target, roots):
                          for name, kind, file in modules_of(directory, subdirectories, files)}
                 if table:
                     directories[directory] = append(marshal.dumps(table))
-        changed = {root: int(os.stat(root).st_mtime) for root in roots}
-        start, _ = append(marshal.dumps((search_path(), changed, directories)))
+        path = search_path()
+        # Of the directories that packages are installed into. The runner's own gets another time when an image is put together.
+        changed = {root: int(os.stat(root).st_mtime) for root in roots if root in path}
+        start, _ = append(marshal.dumps((path, changed, directories)))
         bundle.seek(0)
         bundle.write(start.to_bytes(8, "big"))
 
