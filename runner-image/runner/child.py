@@ -31,6 +31,7 @@ from rehearsal import rehearse_as_child
 from report import DONE, ENDED, LEFT
 from result import Result
 from start import ask_for_rehearsal, say_start
+from uploaded import Uploaded
 from supervisor import AFTER_DEADLINE, COLLECTING_LIMIT, PROTOCOL_BROKEN
 
 INTERNAL_FAILURE = 71
@@ -122,7 +123,8 @@ class Script:
         self.pid = os.getpid()
         self.outcome = None
         sys.argv += execution.args
-        self.main = namespace.install_main(execution)
+        self.uploaded = Uploaded(report.parent, os.getcwd())
+        self.main = namespace.install_main(execution, self.uploaded)
         spawn.install(execution.source, os.getcwd())
 
     def run(self, problem):
@@ -137,7 +139,7 @@ class Script:
     def execute(self, problem=None):
         # After the start: importing pandas for a bare `pd` is on the code's own time.
         self.latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
-        self.aliases = source.import_aliases(self.execution.source, self.main.__dict__)
+        self.aliases = {"data": self.uploaded, **source.import_aliases(self.execution.source, self.main.__dict__)}
         started = monotonic()
         self.outcome = source.refused(problem) if problem else source.run(self.execution.source, self.main.__dict__)
         exit_threads.wait()
@@ -178,7 +180,7 @@ class Script:
         try:
             # Collected, not cleared: finalizers still find their module's names. What existed before the fork is frozen
             # and costs nothing here.
-            self.main = self.aliases = sys.modules["__main__"] = None
+            self.main = self.aliases = self.uploaded = sys.modules["__main__"] = None
             gc.collect()
         except BaseException:
             pass

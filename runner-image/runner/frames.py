@@ -6,9 +6,9 @@ payload is waited for, so a hostile length never becomes an allocation.
 
 from _struct import Struct
 
-PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = 0x01, 0x02, 0x03, 0x04, 0x05
+PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK = range(0x01, 0x08)
 READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87
-FIGURE, FILE, DISPLAY = 0x88, 0x89, 0x8A
+FIGURE, FILE, DISPLAY, DATA_REQUEST = 0x88, 0x89, 0x8A, 0x8B
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -18,6 +18,8 @@ CONTROL_PLANE_CAPS = {
     ARCHIVE: MIB,
     ARCHIVE_END: 0,
     CANCEL: 0,
+    DATA: MIB,
+    DATA_CHUNK: MIB,
 }
 
 # The caps of Result, Figure and Display are those the runner was started with; report.py keeps to them.
@@ -32,6 +34,7 @@ RUNNER_CAPS = {
     FIGURE: 0xFFFFFFFF,
     FILE: MIB,
     DISPLAY: 0xFFFFFFFF,
+    DATA_REQUEST: 4 * KIB,
 }
 
 HEADER = Struct(">BI")

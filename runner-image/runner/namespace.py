@@ -12,7 +12,7 @@ from source import FILENAME, SourceLoader
 _RUNNER = os.path.dirname(__file__) + "/"
 
 
-def install_main(execution):
+def install_main(execution, uploaded):
     """A fresh `__main__` module holding the inputs; returns it."""
     main = ModuleType("__main__")
     main.__dict__.update(
@@ -22,6 +22,7 @@ def install_main(execution):
         __annotations__={},
         __loader__=SourceLoader(execution.source.removeprefix("\ufeff")),
         input_data=execution.input_data,
+        data=uploaded,
     )
     for name, value in execution.input_data.items():
         # A dunder would change what the module is; it is still in input_data.

@@ -19,6 +19,8 @@ MAX_ENTRIES = 10_000  # files and folders looked at
 MAX_PATH = 1024  # bytes
 MAX_OMITTED = 100
 PIECE = 256 * 1024
+# The files that uploaded.py makes of uploaded data.
+UPLOADED = ".uploaded/"
 _PATH_LENGTH = Struct(">H")
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -54,7 +56,7 @@ class OutputFiles:
             path = prefix + name
             try:
                 if name.endswith("/"):
-                    if self.fits(path):
+                    if path != UPLOADED and self.fits(path):
                         below = os.open(name[:-1], _OPEN_DIRECTORY, dir_fd=folder)
                         folders.append((below, path, iter(self.list_folder(below, path))))
                 else:

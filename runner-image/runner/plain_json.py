@@ -28,6 +28,8 @@ def loads(text):
         value, end = _scan(text, len(text) - len(text.lstrip(SPACE)))
     except StopIteration as error:
         raise ValueError(f"expected a value at character {error.value}") from None
+    except SystemError:  # up to Python 3.12, whose scanner has no error to raise while json.decoder is not imported
+        raise ValueError("not JSON") from None
     if text[end:].strip(SPACE):
         raise ValueError(f"something follows the value at character {end}")
     return value

@@ -24,6 +24,7 @@ from sys import byteorder
 
 import frames
 from channel import READ_SIZE, ControlPlaneGone
+from data_desk import DataDesk
 from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
 from kernel import Counters, MemoryPressure
@@ -119,6 +120,7 @@ class Supervision:
         self.cause = None  # why we ended it, if we did
         self.ended = None  # the child's checked report that user code is over
         self.leaving = False
+        self.desk = None
 
     @classmethod
     def of(cls, channel, workspace):
@@ -144,6 +146,7 @@ class Supervision:
         """From the start to the Finished frame and the end of the pipe; the exit status of the runner."""
         self.observe(Counters())
         self.workspace = open_workspace(self.workspace)
+        self.desk = DataDesk(self.want, lambda request: self.channel.send(frames.DATA_REQUEST, request))
         start = await_start(self.start_reader, self.rehearse)
         if start is None:
             return self.end_before_start()
@@ -225,6 +228,8 @@ class Supervision:
         self.handlers = {}
         self.want(self.channel.incoming, select.EPOLLIN, self.on_control)
         self.want(self.processes.wakeup, select.EPOLLIN, self.on_signal)
+        if self.desk:
+            self.desk.open()
         self.obey()
         while self.processes.status is None and self.cause is None:
             now = time.monotonic()
@@ -294,9 +299,12 @@ class Supervision:
 
     def obey(self):
         while (frame := self.channel.decoder.next_frame()) is not None:
-            if frame[0] != frames.CANCEL:
+            if frame[0] in (frames.DATA, frames.DATA_CHUNK) and self.desk:
+                self.desk.on_answer(*frame)
+            elif frame[0] == frames.CANCEL:
+                self.cause = CANCELLED
+            else:
                 raise frames.ProtocolError(f"frame kind {frame[0]:#04x} while code runs")
-            self.cause = CANCELLED
 
     def on_signal(self):
         self.processes.drain_wakeup()

@@ -18,8 +18,8 @@ GOLDEN = os.path.join(HERE, "..", "..", "crates", "protocol", "golden")
 if RUNNER not in sys.path:
     sys.path.insert(0, RUNNER)
 
-PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL = range(1, 6)
-READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED, FIGURE, FILE, DISPLAY = range(0x81, 0x8B)
+PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK = range(1, 8)
+READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED, FIGURE, FILE, DISPLAY, DATA_REQUEST = range(0x81, 0x8C)
 
 
 def frame(kind, payload=b""):
@@ -55,6 +55,8 @@ class Conversation:
     """One runner process and the pipe to it."""
 
     def __init__(self, result_limit=8 << 20, figures_limit=16 << 20):
+        self.uploaded = {}  # key -> (content type, bytes)
+        self.opened = b""
         self.directory = tempfile.mkdtemp()
         self.workspace = os.path.join(self.directory, "workspace")
         os.mkdir(self.workspace)
@@ -109,10 +111,29 @@ class Conversation:
                 length = struct.unpack_from(">H", payload)[0]
                 path = payload[2:2 + length].decode()
                 answer.files[path] = answer.files.get(path, b"") + payload[2 + length:]
+            elif kind == DATA_REQUEST:
+                self.send(self.answer_to(json.loads(payload)))
             elif kind == FINISHED:
                 answer.finished = json.loads(payload)
                 self.process.stdin.close()
         return answer
+
+    def answer_to(self, request):
+        """As the control plane does it: a piece at a time."""
+        if request["op"] == "read":
+            piece, self.opened = self.opened[:100_000], self.opened[100_000:]
+            return frame(DATA_CHUNK, piece)
+        if request["op"] == "list":
+            behind = sorted(key for key in self.uploaded if request["after"] is None or key > request["after"])
+            return frame(DATA, {"is": "keys", "keys": behind[:2], "more": len(behind) > 2})
+        if request["key"] not in self.uploaded:
+            return frame(DATA, {"is": "missing"})
+        content_type, content = self.uploaded[request["key"]]
+        if content is None:
+            return frame(DATA, {"is": "unreadable"})
+        if request["op"] == "open":
+            self.opened = content
+        return frame(DATA, {"is": "value", "content_type": content_type, "size": len(content)})
 
     def exit_code(self):
         return self.process.wait(10)
@@ -140,10 +161,11 @@ class RunnerTest(unittest.TestCase):
         self.addCleanup(conversation.close)
         return conversation
 
-    def run_code(self, code, result_limit=8 << 20, figures_limit=16 << 20, **options):
+    def run_code(self, code, result_limit=8 << 20, figures_limit=16 << 20, uploaded={}, **options):
         """Run `code` in a new runner to its end and return the Answer."""
         conversation = self.conversation(result_limit=result_limit, figures_limit=figures_limit)
         self.assertEqual(conversation.receive()[0], READY)
+        conversation.uploaded = uploaded
         conversation.execute(code, **options)
         answer = conversation.collect()
         self.assertEqual(conversation.exit_code(), 0, conversation.process.stderr.read())

@@ -60,7 +60,7 @@ class Display(RunnerTest):
 
     def test_the_code_does_not_see_how_it_is_done(self):
         answer = self.run_code("import sys\nnames = sorted(n for n in globals() if not n.startswith('__'))\n[n for n in globals() if '<' in n]")
-        self.assertEqual((answer.display, answer.result), ({"text/plain": "[]"}, {"names": ["input_data", "sys"]}))
+        self.assertEqual((answer.display, answer.result), ({"text/plain": "[]"}, {"names": ["data", "input_data", "sys"]}))
 
     def test_tracebacks_are_those_of_the_code_as_it_is(self):
         for last in ("f(1) + g(\n  0)", "(1 / 0).real", "'ä', {}['k'].x"):

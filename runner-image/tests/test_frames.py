@@ -30,7 +30,7 @@ class Frames(unittest.TestCase):
 
     def test_what_the_runner_sends_is_encoded_as_the_golden_frames(self):
         for name in ("ready", "preloaded", "preloaded-failed", "stdout", "stderr", "result", "finished-ok", "finished-crashed", "figure",
-                     "file", "display"):
+                     "file", "display", "data-request-find", "data-request-open", "data-request-read", "data-request-list"):
             data = golden(f"{name}.bin")
             payload = data[HEADER.size:]
             if payload[:1] == b"{" and name not in ("result", "display"):

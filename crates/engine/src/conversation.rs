@@ -22,6 +22,7 @@ use tokio_util::{
 
 use crate::{
     archive,
+    data::DataDesk,
     driver::{Chunk, Pipe},
     request::ExecutionRequest,
     returns::{NotReturnable, ReturnLimits, Returned},
@@ -89,6 +90,7 @@ pub(crate) struct Parcel {
     timeout: Duration,
     output_limit: u64,
     returns: ReturnLimits,
+    data: DataDesk,
     archive: Bytes,
 }
 
@@ -98,9 +100,10 @@ impl Parcel {
         request: ExecutionRequest,
         output_limit: u64,
         returns: ReturnLimits,
+        data: DataDesk,
     ) -> io::Result<Self> {
         let archive = archive::pack(&request)?;
-        Ok(Self { timeout: request.timeout.get(), output_limit, returns, archive: archive.into() })
+        Ok(Self { timeout: request.timeout.get(), output_limit, returns, data, archive: archive.into() })
     }
 }
 
@@ -242,7 +245,7 @@ impl Conversation {
     }
 
     /// Small requests go in one write; larger ones a chunk at a time, so that no second copy of the archive is made.
-    async fn send(&mut self, parcel: &Parcel) -> io::Result<()> {
+    async fn send(&mut self, parcel: &mut Parcel) -> io::Result<()> {
         let execute = Execute {
             timeout_ms: u64::try_from(parcel.timeout.as_millis()).unwrap_or(u64::MAX),
             output_limit: parcel.output_limit,
@@ -266,6 +269,15 @@ impl Conversation {
 
     fn encode(&mut self, message: ToRunner, buffer: &mut BytesMut) -> io::Result<()> {
         self.codec.encode(Frame::from(message), buffer).map_err(io::Error::other)
+    }
+
+    /// If it cannot be sent, the pipe ends or the deadline comes.
+    async fn say(&mut self, message: ToRunner, deadline: Instant) {
+        let mut buffer = BytesMut::new();
+        if self.encode(message, &mut buffer).is_ok() {
+            let _ = time::timeout_at(deadline, self.input.write_all_buf(&mut buffer)).await;
+            let _ = time::timeout_at(deadline, self.input.flush()).await;
+        }
     }
 
     async fn collect(
@@ -327,6 +339,11 @@ impl Conversation {
                 Step::Message(Ok(FromRunner::File(piece))) => {
                     returned = collected.returned.file(piece, &limits);
                 }
+                Step::Message(Ok(FromRunner::DataRequest(request))) if started && !answering => {
+                    if let Ok(answer) = time::timeout_at(deadline, parcel.data.answer(request)).await {
+                        self.say(answer, deadline).await;
+                    }
+                }
                 Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),
                 Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
                 Step::Message(Err(ReadError::Silent)) if started => return End::Silent,
@@ -337,12 +354,7 @@ impl Conversation {
                 Step::Cancelled => {
                     cancelled = true;
                     deadline = deadline.min(Instant::now() + GRACE);
-                    let mut buffer = BytesMut::new();
-                    // If it cannot be sent, the pipe ends or the deadline comes.
-                    if self.encode(ToRunner::Cancel, &mut buffer).is_ok() {
-                        let _ = time::timeout_at(deadline, self.input.write_all_buf(&mut buffer)).await;
-                        let _ = time::timeout_at(deadline, self.input.flush()).await;
-                    }
+                    self.say(ToRunner::Cancel, deadline).await;
                 }
             }
             if let Err(error) = returned {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use protocol::message::Status;
+use store::ReadError;
 use uuid::Uuid;
 
 use crate::{driver::ContainerName, execute::ExecuteError};
@@ -19,6 +20,8 @@ pub enum Event<'a> {
     Abandoned { id: Uuid, after: Duration },
     /// The container died before the code started; the request goes to another one.
     Retried { id: Uuid, attempt: u32 },
+    /// Uploaded data that the code asked for cannot be read.
+    DataUnreadable { id: Uuid, error: &'a ReadError },
     /// A container was started, its runner included.
     ContainerStarted { container: &'a ContainerName, took: Duration },
     /// A container could not be started; so long none is started that nobody waits for.

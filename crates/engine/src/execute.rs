@@ -1,6 +1,6 @@
 //! The way of one execution: acquire a container, send the code, collect the report.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use protocol::message::{Finished, Status};
@@ -11,6 +11,7 @@ use crate::{
     Engine,
     admission::AdmissionError,
     conversation::{Collected, End, Parcel},
+    data::DataDesk,
     driver::{ContainerName, Ended},
     events::{Event, Observer},
     json::{Rules, StreamCheck},
@@ -63,15 +64,16 @@ impl Engine {
     }
 
     /// A container that dies before the code has started costs the request only time.
-    async fn run(&self, request: ExecutionRequest) -> Result<Outcome, ExecuteError> {
+    async fn run(&self, mut request: ExecutionRequest) -> Result<Outcome, ExecuteError> {
         let shared = &self.shared;
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
         let id = request.id;
         let want = shared.pool.want(&request);
         let mut lease = self.lease(&want).await?;
+        let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =
-            Parcel::pack(request, output_limit, shared.config.returns).map_err(ExecuteError::Pack)?;
+            Parcel::pack(request, output_limit, shared.config.returns, data).map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
             let (collected, container) = lease.run(&mut parcel, &shared.hurry).await;

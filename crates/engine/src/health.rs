@@ -144,6 +144,7 @@ impl Engine {
             stdin: String::new(),
             args: Vec::new(),
             files: InputFiles::default(),
+            data: None,
         }
     }
 }

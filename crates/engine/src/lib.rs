@@ -10,6 +10,7 @@ mod admission;
 mod archive;
 mod container;
 mod conversation;
+mod data;
 pub mod driver;
 pub mod events;
 mod execute;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use store::Store;
 use uuid::Uuid;
 
 use crate::{files::InputFiles, size::ByteSize, tenant::Tenant};
@@ -28,6 +29,8 @@ pub struct ExecutionRequest {
     pub args: Vec<String>,
     /// What is in the workspace before the code runs.
     pub files: InputFiles,
+    /// Uploaded data that the code may read.
+    pub data: Option<Store>,
 }
 
 /// Wall clock a request may take; made by [`Bounds::timeout`] alone.

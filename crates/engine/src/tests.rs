@@ -59,6 +59,7 @@ fn request(engine: &Engine, code: &str) -> ExecutionRequest {
         stdin: String::new(),
         args: Vec::new(),
         files: InputFiles::default(),
+        data: None,
     }
 }
 

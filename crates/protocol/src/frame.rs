@@ -17,6 +17,8 @@ pub enum Kind {
     Archive = 0x03,
     ArchiveEnd = 0x04,
     Cancel = 0x05,
+    Data = 0x06,
+    DataChunk = 0x07,
     Ready = 0x81,
     Preloaded = 0x82,
     Stdout = 0x83,
@@ -27,6 +29,7 @@ pub enum Kind {
     Figure = 0x88,
     File = 0x89,
     Display = 0x8a,
+    DataRequest = 0x8b,
 }
 
 /// Caps that both sides know before they speak.
@@ -42,12 +45,14 @@ pub struct Caps {
 pub const MAX_FIGURES: usize = 64;
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Preload,
         Self::Execute,
         Self::Archive,
         Self::ArchiveEnd,
         Self::Cancel,
+        Self::Data,
+        Self::DataChunk,
         Self::Ready,
         Self::Preloaded,
         Self::Stdout,
@@ -58,6 +63,7 @@ impl Kind {
         Self::Figure,
         Self::File,
         Self::Display,
+        Self::DataRequest,
     ];
 
     fn from_wire(byte: u8) -> Result<Self, FrameError> {
@@ -68,9 +74,9 @@ impl Kind {
     fn cap(self, caps: Caps) -> usize {
         match self {
             Self::ArchiveEnd | Self::Cancel | Self::Started => 0,
-            Self::Preload | Self::Ready | Self::Preloaded => 4 * KIB,
+            Self::Preload | Self::Ready | Self::Preloaded | Self::DataRequest => 4 * KIB,
             Self::Execute | Self::Stdout | Self::Stderr => 64 * KIB,
-            Self::Archive | Self::Finished | Self::File => MIB,
+            Self::Archive | Self::Data | Self::DataChunk | Self::Finished | Self::File => MIB,
             Self::Result => caps.result,
             Self::Figure | Self::Display => caps.figures,
         }

@@ -27,6 +27,11 @@ fn to_runner() -> Vec<(&'static str, ToRunner)> {
         ("archive", ToRunner::Archive((0..=255).collect::<Vec<u8>>().into())),
         ("archive-end", ToRunner::ArchiveEnd),
         ("cancel", ToRunner::Cancel),
+        ("data-value", ToRunner::Data(Data::Value { content_type: "text/csv".into(), size: 12 })),
+        ("data-missing", ToRunner::Data(Data::Missing)),
+        ("data-keys", ToRunner::Data(Data::Keys { keys: vec!["a".into(), "b.csv".into()], more: true })),
+        ("data-unreadable", ToRunner::Data(Data::Unreadable)),
+        ("data-chunk", ToRunner::DataChunk((0..=255).collect::<Vec<u8>>().into())),
     ]
 }
 
@@ -62,7 +67,7 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         png: Some("iVBORw0KGgo=".into()),
     };
     vec![
-        ("ready", FromRunner::Ready(Ready { protocol: 2, python: "3.13.5".into() })),
+        ("ready", FromRunner::Ready(Ready { protocol: 3, python: "3.13.5".into() })),
         ("preloaded", FromRunner::Preloaded(Preloaded { module: "numpy".into(), error: None })),
         ("preloaded-failed", FromRunner::Preloaded(failed)),
         ("started", FromRunner::Started),
@@ -81,6 +86,10 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
                 content: Bytes::from_static(b"\xff\0\n"),
             }),
         ),
+        ("data-request-find", FromRunner::DataRequest(DataRequest::Find { key: "sales".into() })),
+        ("data-request-open", FromRunner::DataRequest(DataRequest::Open { key: "sales".into() })),
+        ("data-request-read", FromRunner::DataRequest(DataRequest::Read)),
+        ("data-request-list", FromRunner::DataRequest(DataRequest::List { after: Some("a".into()) })),
         ("finished-ok", FromRunner::Finished(finished)),
         ("finished-crashed", FromRunner::Finished(crashed)),
     ]

@@ -18,6 +18,10 @@ pub enum ToRunner {
     ArchiveEnd,
     /// Kill the code and report.
     Cancel,
+    /// Answer to every [`DataRequest`] but a read.
+    Data(Data),
+    /// Answer to [`DataRequest::Read`]: the next bytes of the opened value, none at its end.
+    DataChunk(Bytes),
 }
 
 /// What a runner says. All of it is untrusted.
@@ -41,6 +45,8 @@ pub enum FromRunner {
     Figure(Figure),
     /// A file, or the next bytes of the last one.
     File(FilePiece),
+    /// The code asks for uploaded data.
+    DataRequest(DataRequest),
     /// The last message of an execution.
     Finished(Finished),
 }
@@ -81,6 +87,53 @@ pub struct Preloaded {
     pub module: String,
     /// Why it could not be imported.
     pub error: Option<String>,
+}
+
+/// What the code wants to know of uploaded data; answered before the next one is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum DataRequest {
+    /// Is there a value with this key?
+    Find {
+        /// Not checked here.
+        key: String,
+    },
+    /// The same, and it is to be read next, in place of the one opened before.
+    Open {
+        /// Not checked here.
+        key: String,
+    },
+    /// The next bytes of the opened value.
+    Read,
+    /// Some keys, in order.
+    List {
+        /// The keys behind this one; all if none.
+        after: Option<String>,
+    },
+}
+
+/// What there is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Data {
+    /// A value.
+    Value {
+        /// As it was uploaded.
+        content_type: String,
+        /// Bytes.
+        size: u64,
+    },
+    /// No value with this key.
+    Missing,
+    /// Keys, in order.
+    Keys {
+        /// The next ones.
+        keys: Vec<String>,
+        /// Whether there are others behind them.
+        more: bool,
+    },
+    /// It cannot be read, through a failure of ours.
+    Unreadable,
 }
 
 /// The value of the last line as a MIME bundle.
@@ -289,9 +342,14 @@ impl TryFrom<Frame> for FromRunner {
             Kind::Display => frame.try_into().map(Self::Display),
             Kind::Figure => frame.try_into().map(Self::Figure),
             Kind::File => frame.try_into().map(Self::File),
-            Kind::Preload | Kind::Execute | Kind::Archive | Kind::ArchiveEnd | Kind::Cancel => {
-                Err(MessageError::WrongDirection(frame.kind))
-            }
+            Kind::DataRequest => from_json(&frame).map(Self::DataRequest),
+            Kind::Preload
+            | Kind::Execute
+            | Kind::Archive
+            | Kind::ArchiveEnd
+            | Kind::Cancel
+            | Kind::Data
+            | Kind::DataChunk => Err(MessageError::WrongDirection(frame.kind)),
         }
     }
 }
@@ -303,6 +361,8 @@ impl From<ToRunner> for Frame {
             ToRunner::Execute(execute) => to_json(Kind::Execute, &execute),
             ToRunner::Archive(payload) => Self { kind: Kind::Archive, payload },
             ToRunner::ArchiveEnd => Self { kind: Kind::ArchiveEnd, payload: Bytes::new() },
+            ToRunner::Data(data) => to_json(Kind::Data, &data),
+            ToRunner::DataChunk(payload) => Self { kind: Kind::DataChunk, payload },
             ToRunner::Cancel => Self { kind: Kind::Cancel, payload: Bytes::new() },
         }
     }

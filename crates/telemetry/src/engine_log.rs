@@ -28,6 +28,9 @@ impl Observer for EngineLog {
             Event::Retried { id, attempt } => {
                 warn!(execution.id = %id, attempt, "container died before the code started: trying another");
             }
+            Event::DataUnreadable { id, error } => {
+                error!(execution.id = %id, error = %error.0, "stored data cannot be read");
+            }
             Event::ContainerStarted { container, took } => {
                 debug!(%container, duration_ms = took.as_secs_f64() * 1e3, "container started");
             }

@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderName},
 };
+use engine::ExecutionRequest;
 
 use super::{content_type, is_json};
 use crate::{
@@ -31,6 +32,6 @@ pub(crate) async fn execute(
     let Held { bytes, share: _share } = body::read(&headers, body, &app.config, &app.bodies).await?;
     let request = execute::request(&bytes, id, caller.tenant, app.engine.bounds(), app.config.max_code_size)?;
     drop(bytes);
-    let outcome = app.engine.execute(request).await?;
+    let outcome = app.engine.execute(ExecutionRequest { data: Some(app.store.clone()), ..request }).await?;
     Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], Json(execute::Response::new(id, outcome))))
 }

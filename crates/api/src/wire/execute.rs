@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::ApiError;
 
-/// Parses and validates a request body.
+/// Parses and validates a request body; what the code may read of uploaded data is for the route to say.
 pub(crate) fn request(
     body: &[u8],
     id: Uuid,
@@ -33,7 +33,7 @@ pub(crate) fn request(
     if code.len() as u64 > max_code_size {
         return Err(ApiError::CodeTooLarge { limit: max_code_size });
     }
-    Ok(ExecutionRequest { id, tenant, code, input_data, timeout, memory, stdin, args, files })
+    Ok(ExecutionRequest { id, tenant, code, input_data, timeout, memory, stdin, args, files, data: None })
 }
 
 fn empty_object() -> Box<RawValue> {

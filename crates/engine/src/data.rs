@@ -1,0 +1,190 @@
+//! Uploaded data for the code that runs: answers what the runner asks on its behalf, a piece at a time.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream::BoxStream};
+use protocol::message::{Data, DataRequest, ToRunner};
+use store::{Key, Meta, ReadError, Store};
+use uuid::Uuid;
+
+use crate::events::{Event, Observer};
+
+/// Payload of a DataChunk frame.
+const CHUNK: usize = 256 << 10;
+/// Keys in one answer: of the longest ones a quarter of what the frame may have.
+const PAGE: usize = 1000;
+
+/// What one execution sees of uploaded data. Memory: one piece of one value.
+pub(crate) struct DataDesk {
+    id: Uuid,
+    store: Option<Store>,
+    observer: Arc<dyn Observer>,
+    open: Option<BoxStream<'static, Result<Bytes, ReadError>>>,
+    /// Read already, and not yet asked for.
+    ahead: Bytes,
+}
+
+impl std::fmt::Debug for DataDesk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DataDesk").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl DataDesk {
+    /// Without a store there is no data.
+    pub(crate) fn new(id: Uuid, store: Option<Store>, observer: Arc<dyn Observer>) -> Self {
+        Self { id, store, observer, open: None, ahead: Bytes::new() }
+    }
+
+    pub(crate) async fn answer(&mut self, request: DataRequest) -> ToRunner {
+        let answer = match request {
+            DataRequest::Find { key } => Ok(ToRunner::Data(value(self.find(&key)))),
+            DataRequest::Open { key } => self.open(key).await.map(ToRunner::Data),
+            DataRequest::Read => self.read().await.map(ToRunner::DataChunk),
+            DataRequest::List { after } => Ok(ToRunner::Data(self.list(after.as_deref()))),
+        };
+        answer.unwrap_or_else(|error| {
+            self.close();
+            self.observer.observe(&Event::DataUnreadable { id: self.id, error: &error });
+            ToRunner::Data(Data::Unreadable)
+        })
+    }
+
+    fn find(&self, key: &str) -> Option<Meta> {
+        // What is no key has no value.
+        self.store.as_ref()?.meta(&Key::try_from(key.to_owned()).ok()?)
+    }
+
+    async fn open(&mut self, key: String) -> Result<Data, ReadError> {
+        self.close();
+        let (Some(store), Ok(key)) = (&self.store, Key::try_from(key)) else { return Ok(Data::Missing) };
+        let opened = store.read(&key, |meta| 0..meta.size).await?;
+        Ok(value(opened.map(|opened| {
+            self.open = Some(opened.stream);
+            opened.meta
+        })))
+    }
+
+    fn close(&mut self) {
+        self.open = None;
+        self.ahead = Bytes::new();
+    }
+
+    async fn read(&mut self) -> Result<Bytes, ReadError> {
+        let mut chunk = BytesMut::from(std::mem::take(&mut self.ahead));
+        while chunk.len() < CHUNK
+            && let Some(stream) = &mut self.open
+        {
+            match stream.next().await {
+                Some(bytes) => chunk.extend_from_slice(&bytes?),
+                None => self.open = None,
+            }
+        }
+        let piece = chunk.split_to(chunk.len().min(CHUNK)).freeze();
+        self.ahead = chunk.freeze();
+        Ok(piece)
+    }
+
+    fn list(&self, after: Option<&str>) -> Data {
+        let all = self.store.as_ref().map(Store::list).unwrap_or_default();
+        let mut keys =
+            all.iter().map(|meta| meta.key.as_str()).filter(|key| after.is_none_or(|after| *key > after));
+        let page = keys.by_ref().take(PAGE).map(str::to_owned).collect();
+        Data::Keys { keys: page, more: keys.next().is_some() }
+    }
+}
+
+fn value(found: Option<Meta>) -> Data {
+    found.map_or(Data::Missing, |meta| Data::Value {
+        content_type: meta.content_type.as_str().to_owned(),
+        size: meta.size,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{ContentType, StoreLimits};
+
+    use super::*;
+
+    async fn with_desk(values: &[(&str, &[u8])], test: impl AsyncFnOnce(&mut DataDesk, &Store)) {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = StoreLimits { max_value_size: 1 << 20, data_limit: 8 << 20 };
+        let store = Store::open(folder.path(), limits).await.unwrap();
+        for (key, content) in values {
+            put(&store, key, content).await;
+        }
+        let mut desk = DataDesk::new(Uuid::nil(), Some(store.clone()), Arc::new(()));
+        test(&mut desk, &store).await;
+    }
+
+    async fn put(store: &Store, key: &str, content: &[u8]) {
+        let key = Key::try_from(key.to_owned()).unwrap();
+        let content_type = ContentType::try_from("text/csv".to_owned()).unwrap();
+        let mut upload = store.upload(key, content_type).await.unwrap();
+        upload.write(&Bytes::copy_from_slice(content)).await.unwrap();
+        upload.commit().await.unwrap();
+    }
+
+    async fn open(desk: &mut DataDesk, key: &str) -> ToRunner {
+        desk.answer(DataRequest::Open { key: key.to_owned() }).await
+    }
+
+    async fn read_all(desk: &mut DataDesk) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        loop {
+            match desk.answer(DataRequest::Read).await {
+                ToRunner::DataChunk(piece) if piece.is_empty() => return pieces,
+                ToRunner::DataChunk(piece) => pieces.push(piece),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_comes_whole_in_pieces_of_bounded_size_even_if_it_is_replaced_and_cleared_meanwhile() {
+        let content: Vec<u8> = (0..700_001_u32).map(|n| (n % 251) as u8).collect();
+        with_desk(&[("a", &content)], async |desk, store| {
+            let size = content.len() as u64;
+            let found = ToRunner::Data(Data::Value { content_type: "text/csv".to_owned(), size });
+            assert_eq!(open(desk, "a").await, found);
+            put(store, "a", b"other").await;
+            store.clear().await.unwrap();
+            let pieces = read_all(desk).await;
+            assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= CHUNK));
+            assert!(pieces.concat() == content);
+            assert_eq!(open(desk, "a").await, ToRunner::Data(Data::Missing));
+            assert!(read_all(desk).await.is_empty());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_is_no_key_is_missing_and_opening_another_value_ends_the_first() {
+        with_desk(&[("a", b"1"), ("b", b"22")], async |desk, _| {
+            for key in ["", "..", "x/y", "c", &"k".repeat(300)] {
+                let request = DataRequest::Find { key: key.to_owned() };
+                assert_eq!(desk.answer(request).await, ToRunner::Data(Data::Missing));
+            }
+            open(desk, "a").await;
+            open(desk, "b").await;
+            assert_eq!(read_all(desk).await.concat(), b"22");
+            assert!(read_all(desk).await.is_empty());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn keys_are_listed_in_order_page_by_page() {
+        let names: Vec<String> = (0..PAGE + 5).map(|n| format!("k{n:05}")).collect();
+        let values: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"1"[..])).collect();
+        with_desk(&values, async |desk, _| {
+            let first = desk.answer(DataRequest::List { after: None }).await;
+            assert_eq!(first, ToRunner::Data(Data::Keys { keys: names[..PAGE].to_vec(), more: true }));
+            let rest = desk.answer(DataRequest::List { after: Some(names[PAGE - 1].clone()) }).await;
+            assert_eq!(rest, ToRunner::Data(Data::Keys { keys: names[PAGE..].to_vec(), more: false }));
+        })
+        .await;
+    }
+}

@@ -1,0 +1,169 @@
+"""`data`: uploaded data as the code sees it. Each value is fetched when it is first used, and is the same from then on."""
+
+import os
+from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM, socket
+from _thread import RLock
+from errno import ENOSPC
+
+from data_desk import LENGTH, LONGEST_KEY, address
+from frames import DATA_CHUNK, HEADER
+from plain_json import dumps, loads
+
+# In the workspace; output_files.py does not look into it.
+FOLDER = ".uploaded"
+
+
+class Uploaded:
+    """The uploaded data. data["key"] is a JSON upload's value, or the pathlib.Path of a file with anything else;
+    data.path("key") is a file in any case. A key that does not exist is a KeyError."""
+
+    def __init__(self, runner, workspace):
+        self.__address, self.__folder = address(runner), os.path.join(workspace, FOLDER)
+        self.__values, self.__paths, self.__lock = {}, {}, RLock()
+
+    def __getitem__(self, key):
+        with self.__lock:
+            if key not in self.__values:
+                with _Connection(self.__address) as desk:
+                    found = desk.open(key)
+                    is_json = found["content_type"].partition(";")[0].strip().lower() == "application/json"
+                    self.__values[key] = loads(b"".join(desk.pieces())) if is_json else self.__save(key, found["size"], desk)
+            return self.__values[key]
+
+    def path(self, key):
+        """The pathlib.Path of a file with the value's bytes."""
+        with self.__lock:
+            if key not in self.__paths:
+                with _Connection(self.__address) as desk:
+                    self.__save(key, desk.open(key)["size"], desk)
+            return self.__paths[key]
+
+    def __save(self, key, size, desk):
+        if key in self.__paths:
+            return self.__paths[key]
+        from pathlib import Path
+
+        os.makedirs(self.__folder, exist_ok=True)
+        path = os.path.join(self.__folder, key)
+        # Another process of the code may fetch the same: what is there under its name is whole.
+        part = f"{self.__folder}/~{os.getpid()}~"
+        try:
+            space = os.statvfs(self.__folder)
+            if size > space.f_bavail * space.f_frsize:
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+            with open(part, "wb") as file:
+                for piece in desk.pieces():
+                    file.write(piece)
+            os.rename(part, path)
+        except OSError as error:
+            try:
+                os.unlink(part)
+            except OSError:
+                pass
+            if error.errno != ENOSPC:
+                raise
+            text = f"the uploaded value {key!r} of {size} bytes does not fit into what is left of the workspace"
+            raise OSError(ENOSPC, text) from None
+        self.__paths[key] = Path(path)
+        return self.__paths[key]
+
+    def get(self, key, default=None):
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def __contains__(self, key):
+        if key in self.__values or key in self.__paths:
+            return True
+        with _Connection(self.__address) as desk:
+            return desk.find(key) is not None
+
+    def keys(self):
+        """The keys there are now, in order."""
+        with _Connection(self.__address) as desk:
+            return desk.keys()
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def __len__(self):
+        return len(self.keys())
+
+    def values(self):
+        return [self[key] for key in self]
+
+    def items(self):
+        return [(key, self[key]) for key in self]
+
+    def __repr__(self):
+        return "<uploaded data: list(data) names it>"
+
+
+# As an ordinary program's, where somebody looks.
+Uploaded.__module__ = "builtins"
+
+
+class _Connection:
+    def __init__(self, address):
+        self.address = address
+
+    def __enter__(self):
+        self.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+        self.socket.connect(self.address)
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def find(self, key, op="find"):
+        """What is known of the value, or None."""
+        if type(key) is not str or len(key) > LONGEST_KEY:
+            return None
+        answer = loads(self.ask({"op": op, "key": key})[1])
+        if answer["is"] == "unreadable":
+            raise _unreadable()
+        return answer if answer["is"] == "value" else None
+
+    def open(self, key):
+        found = self.find(key, "open")
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def pieces(self):
+        while True:
+            kind, piece = self.ask({"op": "read"})
+            if kind != DATA_CHUNK:
+                raise _unreadable()
+            if not piece:
+                return
+            yield piece
+
+    def keys(self):
+        keys, more = [], True
+        while more:
+            answer = loads(self.ask({"op": "list", "after": keys[-1] if keys else None})[1])
+            keys += answer["keys"]
+            more = answer["more"]
+        return keys
+
+    def ask(self, request):
+        request = dumps(request)
+        self.socket.sendall(len(request).to_bytes(LENGTH, "big") + request)
+        kind, length = HEADER.unpack(self.receive(HEADER.size))
+        return kind, self.receive(length)
+
+    def receive(self, size):
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            count = self.socket.recv_into(view)
+            if not count:
+                raise _unreadable()
+            view = view[count:]
+        return data
+
+
+def _unreadable():
+    return OSError("uploaded data cannot be read: the service has failed to")

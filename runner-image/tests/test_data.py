@@ -1,0 +1,96 @@
+import json
+
+from support import DATA, DATA_CHUNK, DATA_REQUEST, READY, RunnerTest, frame
+
+JSON, CSV = "application/json", "text/csv"
+VALUES = {"b": (JSON, b'{"x": [1, null]}'), "a.csv": (CSV, b"n\n1\n2\n"), "c": (JSON, b"3"), "big": (CSV, bytes(range(256)) * 2000)}
+
+
+class DataTest(RunnerTest):
+    def result(self, code, uploaded=VALUES, **options):
+        return self.result_of(code, uploaded=uploaded, **options)
+
+    def error(self, code, uploaded=VALUES):
+        answer = self.run_code(code, uploaded=uploaded)
+        self.assertEqual(answer.status, "error")
+        return answer.error
+
+    def test_json_is_a_value_and_anything_else_a_file_that_does_not_come_back(self):
+        answer = self.run_code("value, text, name = data['b'], data['a.csv'].read_text(), data['a.csv'].name\n"
+                               "size = len(data['big'].read_bytes())\nopen('out', 'w').write(data['a.csv'].read_text())",
+                               uploaded=VALUES)
+        self.assertEqual(answer.result, {"value": {"x": [1, None]}, "text": "n\n1\n2\n", "name": "a.csv", "size": 512_000},
+                         answer.stderr)
+        self.assertEqual(answer.files, {"out": b"n\n1\n2\n"})
+
+    def test_what_there_is_can_be_asked_without_fetching_it(self):
+        self.assertEqual(self.result("all, n, there, missing = list(data), len(data), 'b' in data, ['x' in data, 1 in data, 'k' * 300 in data]\n"
+                                     "nothing = data.get('x', 7)"),
+                         {"all": ["a.csv", "b", "big", "c"], "n": 4, "there": True, "missing": [False] * 3, "nothing": 7})
+
+    def test_a_missing_key_is_a_key_error_that_names_it(self):
+        self.assertEqual(self.error("data['sales']"), "KeyError: 'sales'")
+        self.assertEqual(self.error("data.path('sales')"), "KeyError: 'sales'")
+
+    def test_any_value_has_a_path_and_it_stays_the_same_after_chdir(self):
+        self.assertEqual(self.result("import os; os.makedirs('d'); os.chdir('d')\np = data.path('b')\n"
+                                     "same = p is data.path('b') and p.is_absolute()\ntext = p.read_text()\ndel p"),
+                         {"same": True, "text": '{"x": [1, null]}'})
+
+    def test_a_value_is_fetched_once_and_changes_of_it_stay(self):
+        self.assertEqual(self.result("data['b']['x'].append(5)\ny = data['b']"), {"y": {"x": [1, None, 5]}})
+
+    def test_threads_and_forked_and_spawned_processes_have_it_too(self):
+        code = ("import multiprocessing, threading, os\n"
+                "def read(key): return len(data[key].read_bytes()) if key == 'big' else data[key]\n"
+                "if __name__ == '__main__':\n"
+                "    seen = []\n"
+                "    ts = [threading.Thread(target=lambda: seen.append(read('big'))) for _ in range(8)]\n"
+                "    [t.start() for t in ts]; [t.join() for t in ts]; del ts\n"
+                "    with multiprocessing.get_context('fork').Pool(4) as pool: forked = pool.map(read, ['c', 'big', 'c', 'b'])\n"
+                "    del pool")
+        self.assertEqual(self.result(code), {"seen": [512_000] * 8, "forked": [3, 512_000, 3, {"x": [1, None]}]})
+
+    def test_data_is_no_result_unless_the_code_makes_it_one_and_an_input_of_that_name_comes_first(self):
+        self.assertEqual(self.result("pass"), {})
+        self.assertEqual(self.result("data = 5"), {"data": 5})
+        self.assertEqual(self.result("y = data", input={"data": [1]}), {"y": [1]})
+        self.assertIn("uploaded data", self.result("y = data")["y"])
+
+    def test_what_does_not_fit_is_an_error_that_says_so_and_leaves_nothing(self):
+        error = self.error("import os\nreal = os.statvfs\n"
+                           "os.statvfs = lambda path: os.statvfs_result([4096, 4096, 10, 10, 10, 9, 9, 9, 0, 255])\n"
+                           "try: data['big']\nfinally: print(os.listdir('.uploaded'))")
+        self.assertEqual(error, "OSError: [Errno 28] the uploaded value 'big' of 512000 bytes does not fit into what is left of the workspace")
+
+    def test_a_value_that_the_service_cannot_read_is_an_error_and_not_a_missing_key(self):
+        self.assertIn("cannot be read", self.error("data['x']", uploaded={"x": (CSV, None)}))
+
+    def test_a_process_that_speaks_nonsense_at_the_desk_hinders_nobody(self):
+        code = ("import os, socket\n"
+                "address = b'\\0code-sandbox-data-%d' % os.getppid()\n"
+                "for nonsense in (b'', b'\\0', b'\\xff' * 5000, b'\\0\\0\\0\\2{}', b'\\0\\0\\0\\1{', b'\\0\\0\\0\\x0d{\"op\":\"drop\"}',\n"
+                "                 b'\\0\\0\\0\\x0d{\"op\":\"read\"}{\"op\":\"read\"}', b'\\0\\0\\0\\0', b'\\0\\0\\0\\x0d{\"op\":\"read\"}'):\n"
+                "    with socket.socket(socket.AF_UNIX) as s:\n"
+                "        s.connect(address); s.sendall(nonsense)\n"
+                "x = data['c']\ndel nonsense, address, s")
+        self.assertEqual(self.result(code), {"x": 3})
+
+    def test_an_answer_that_nobody_asked_for_breaks_the_protocol(self):
+        for kind in DATA, DATA_CHUNK:
+            conversation = self.conversation()
+            self.assertEqual(conversation.receive()[0], READY)
+            conversation.execute("import time; time.sleep(30)")
+            conversation.send(frame(kind, {"is": "missing"}))
+            self.assertEqual(conversation.exit_code(), 70)
+
+    def test_one_request_is_asked_at_a_time_and_the_run_can_be_ended_while_it_waits(self):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        conversation.execute("print('a', flush=True)\ndata['x']", timeout=0.5)
+        requests = []
+        while (received := conversation.receive())[0] != 0x86:
+            if received[0] == DATA_REQUEST:
+                requests.append(json.loads(received[1]))
+        self.assertEqual(requests, [{"op": "open", "key": "x"}])
+        self.assertEqual(json.loads(received[1])["status"], "timeout")
