@@ -142,6 +142,12 @@ impl ApiError {
         }
     }
 
+    /// For a client that has had its status and headers already.
+    pub(crate) fn told_late(&self) -> serde_json::Value {
+        self.log();
+        json!({ "status": self.status().as_u16(), "detail": self.detail() })
+    }
+
     fn log(&self) {
         match self {
             Self::Put(PutError::Write(source)) => error!(error = %source, "upload failed"),

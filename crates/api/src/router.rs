@@ -24,6 +24,7 @@ pub fn router(app: App) -> Router {
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/execute_code", post(execute::execute))
+        .route("/execute_code/stream", post(execute::stream))
         .route("/upload_data/", post(data::without_key))
         .route("/upload_data/{*key}", post(data::upload))
         .route("/get_data/", get(data::without_key))

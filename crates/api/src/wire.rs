@@ -1,5 +1,6 @@
 //! JSON in, domain types out, and back. Errors have the shape of FastAPI's 422.
 
+pub(crate) mod events;
 pub(crate) mod execute;
 mod files;
 mod json_object;

@@ -24,6 +24,7 @@ use crate::{
     archive,
     data::DataDesk,
     driver::{Chunk, Pipe},
+    output::{Output, Sink},
     request::ExecutionRequest,
     returns::{NotReturnable, ReturnLimits, Returned},
 };
@@ -110,8 +111,6 @@ impl Parcel {
 /// What came out of a conversation.
 #[derive(Debug)]
 pub(crate) struct Collected {
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
     pub(crate) result: Option<Bytes>,
     pub(crate) returned: Returned,
     /// From the last byte in to the end.
@@ -216,7 +215,12 @@ impl Conversation {
     }
 
     /// Sends the request and collects what comes back. Cancelling `cancel` has the runner kill the code and report.
-    pub(crate) async fn run(&mut self, parcel: &mut Parcel, cancel: &CancellationToken) -> Collected {
+    pub(crate) async fn run(
+        &mut self,
+        parcel: &mut Parcel,
+        sink: &mut Sink,
+        cancel: &CancellationToken,
+    ) -> Collected {
         let sent = tokio::select! {
             biased;
             () = cancel.cancelled() => None,
@@ -224,8 +228,6 @@ impl Conversation {
         };
         let started = Instant::now();
         let mut collected = Collected {
-            stdout: Vec::new(),
-            stderr: Vec::new(),
             result: None,
             returned: Returned::default(),
             took: Duration::ZERO,
@@ -234,8 +236,8 @@ impl Conversation {
         match sent {
             // What could not be written may have been refused: what the runner said about it is still to be read.
             Some(Ok(_)) => {
-                let deadline = started + parcel.timeout + GRACE;
-                collected.end = self.collect(&mut collected, parcel, deadline, cancel).await;
+                let time_up = started + parcel.timeout;
+                collected.end = self.collect(&mut collected, parcel, sink, time_up, cancel).await;
             }
             Some(Err(_)) => {}
             None => collected.end = End::Cancelled,
@@ -284,7 +286,8 @@ impl Conversation {
         &mut self,
         collected: &mut Collected,
         parcel: &mut Parcel,
-        mut deadline: Instant,
+        sink: &mut Sink,
+        time_up: Instant,
         cancel: &CancellationToken,
     ) -> End {
         enum Step {
@@ -292,7 +295,9 @@ impl Conversation {
             Cancelled,
             Overdue,
         }
+        let mut deadline = time_up + GRACE;
         let (mut cancelled, mut started, mut answering) = (false, false, false);
+        let (mut stdout, mut stderr) = (0, 0);
         let limits = parcel.returns;
         loop {
             let step = tokio::select! {
@@ -319,14 +324,21 @@ impl Conversation {
                 Step::Message(Ok(FromRunner::Started)) if !started => {
                     started = true;
                     parcel.archive = Bytes::new();
+                    sink.take(Output::Started, time_up, cancel).await;
                 }
                 Step::Message(Ok(FromRunner::Stdout(bytes) | FromRunner::Stderr(bytes)))
                     if bytes.is_empty() =>
                 {
                     return End::Garbled(Garbled::EmptyOutput);
                 }
-                Step::Message(Ok(FromRunner::Stdout(bytes))) => collected.stdout.extend_from_slice(&bytes),
-                Step::Message(Ok(FromRunner::Stderr(bytes))) => collected.stderr.extend_from_slice(&bytes),
+                Step::Message(Ok(FromRunner::Stdout(bytes))) => {
+                    stdout += bytes.len();
+                    sink.take(Output::Stdout(bytes), time_up, cancel).await;
+                }
+                Step::Message(Ok(FromRunner::Stderr(bytes))) => {
+                    stderr += bytes.len();
+                    sink.take(Output::Stderr(bytes), time_up, cancel).await;
+                }
                 Step::Message(Ok(FromRunner::Result(json))) if collected.result.is_none() => {
                     collected.result = Some(json);
                 }
@@ -360,8 +372,7 @@ impl Conversation {
             if let Err(error) = returned {
                 return End::Garbled(error.into());
             }
-            let most = collected.stdout.len().max(collected.stderr.len());
-            if most as u64 > parcel.output_limit + OUTPUT_SLACK {
+            if stdout.max(stderr) as u64 > parcel.output_limit + OUTPUT_SLACK {
                 return End::Garbled(Garbled::TooMuchOutput);
             }
         }

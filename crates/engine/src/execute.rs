@@ -16,6 +16,7 @@ use crate::{
     events::{Event, Observer},
     json::{Rules, StreamCheck},
     outcome::{Asked, CANCELLED, Outcome},
+    output::{Live, Sink},
     pool::{LaunchError, Lease, Want},
     request::ExecutionRequest,
 };
@@ -45,13 +46,32 @@ impl Engine {
     ///
     /// Dropping the future kills the run: its container goes to the reaper at once.
     pub async fn execute(&self, request: ExecutionRequest) -> Result<Outcome, ExecuteError> {
+        self.execute_into(request, &mut Sink::kept()).await
+    }
+
+    /// The same, but what the code prints goes to `live` as it comes, and is not in the outcome. Returns when all of it is taken.
+    pub async fn execute_live(&self, request: ExecutionRequest, live: Live) -> Result<Outcome, ExecuteError> {
+        let mut sink = Sink::Live(live);
+        let outcome = self.execute_into(request, &mut sink).await;
+        // The container and the turn are free by now.
+        if let Sink::Live(live) = sink {
+            live.finish().await;
+        }
+        outcome
+    }
+
+    async fn execute_into(
+        &self,
+        request: ExecutionRequest,
+        sink: &mut Sink,
+    ) -> Result<Outcome, ExecuteError> {
         let id = request.id;
         let arrived = Instant::now();
         let mut watch = Watch { id, arrived, observer: Some(&*self.shared.observer) };
         let admitted = self.shared.admission.admit().await;
         let waited = arrived.elapsed();
         let outcome = match admitted {
-            Ok(_admitted) => self.run(request).await,
+            Ok(_admitted) => self.run(request, sink).await,
             Err(error) => Err(error.into()),
         };
         watch.observer = None;
@@ -64,7 +84,7 @@ impl Engine {
     }
 
     /// A container that dies before the code has started costs the request only time.
-    async fn run(&self, mut request: ExecutionRequest) -> Result<Outcome, ExecuteError> {
+    async fn run(&self, mut request: ExecutionRequest, sink: &mut Sink) -> Result<Outcome, ExecuteError> {
         let shared = &self.shared;
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
@@ -76,7 +96,7 @@ impl Engine {
             Parcel::pack(request, output_limit, shared.config.returns, data).map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
-            let (collected, container) = lease.run(&mut parcel, &shared.hurry).await;
+            let (collected, container) = lease.run(&mut parcel, sink, &shared.hurry).await;
             drop(running);
             match collected.end {
                 End::Finished(_) => shared.health.confirm(),
@@ -84,7 +104,7 @@ impl Engine {
                 End::NotStarted | End::Silent | End::Garbled(_) => shared.health.doubt(),
             }
             if !matches!(collected.end, End::NotStarted) {
-                return self.judge(collected, asked, container.name()).await;
+                return self.judge(collected, sink.text(), asked, container.name()).await;
             }
             if self.was_taken_for_memory(container.name()).await {
                 return Ok(Outcome::unreported(
@@ -126,11 +146,11 @@ impl Engine {
     /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says.
     async fn judge(
         &self,
-        Collected { stdout, stderr, result, returned, took, end }: Collected,
+        Collected { result, returned, took, end }: Collected,
+        output: [String; 2],
         asked: Asked,
         container: &ContainerName,
     ) -> Result<Outcome, ExecuteError> {
-        let output = [text(stdout), text(stderr)];
         let unreported = |status, error: String, output| Ok(Outcome::unreported(status, error, output, took));
         let invalid = |error: &dyn std::fmt::Display| format!("the runner's report is not valid: {error}");
         match end {
@@ -193,9 +213,4 @@ fn report(finished: &Finished, result: Option<Bytes>) -> Result<Option<Box<RawVa
         (Status::Ok, _) => Err("no result".to_owned()),
         _ => Ok(None),
     }
-}
-
-/// Without a copy where the bytes are valid UTF-8, which is nearly always.
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -18,6 +18,7 @@ mod files;
 mod health;
 pub mod json;
 mod outcome;
+mod output;
 mod pool;
 mod reaper;
 mod request;
@@ -36,6 +37,7 @@ pub use self::{
     files::{Clash, FileContent, FilePath, InputFile, InputFiles, InvalidPath, OutputFile},
     health::Unhealthy,
     outcome::Outcome,
+    output::{Live, Output},
     pool::{LaunchError, PoolConfig},
     request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
     returns::ReturnLimits,

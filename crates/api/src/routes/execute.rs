@@ -1,13 +1,17 @@
-//! `POST /execute_code`.
+//! `POST /execute_code` and `POST /execute_code/stream`.
+
+mod stream;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
-    extract::State,
-    http::{HeaderMap, HeaderName},
+    extract::{FromRequest, FromRequestParts, Request, State},
+    http::{HeaderName, header},
 };
 use engine::ExecutionRequest;
+use tokio::sync::OwnedSemaphorePermit;
 
+pub(crate) use self::stream::stream;
 use super::{content_type, is_json};
 use crate::{
     App,
@@ -18,20 +22,38 @@ use crate::{
     wire::execute,
 };
 
+/// What is to be executed, and the share of the body budget that it takes until it is answered.
+pub(crate) struct Asked {
+    request: ExecutionRequest,
+    share: OwnedSemaphorePermit,
+}
+
+impl FromRequest<App> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request<Body>, app: &App) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(caller) = Caller::from_request_parts(&mut parts, app).await;
+        let id = parts.extensions.get::<ExecutionId>().ok_or(ApiError::Internal)?.0;
+        if !content_type(&parts.headers).is_some_and(|mime| is_json(&mime)) {
+            return Err(ApiError::NotJson);
+        }
+        let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;
+        let request =
+            execute::request(&bytes, id, caller.tenant, app.engine.bounds(), app.config.max_code_size)?;
+        Ok(Self { request: ExecutionRequest { data: Some(app.store.clone()), ..request }, share })
+    }
+}
+
+/// Nobody between us and the client keeps an answer.
+const NOT_STORED: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
 /// Runs code. If the client leaves, this future is dropped and the run with it.
 pub(crate) async fn execute(
     State(app): State<App>,
-    caller: Caller,
-    Extension(ExecutionId(id)): Extension<ExecutionId>,
-    headers: HeaderMap,
-    body: Body,
+    Asked { request, share: _share }: Asked,
 ) -> Result<([(HeaderName, &'static str); 1], Json<execute::Response>), ApiError> {
-    if !content_type(&headers).is_some_and(|mime| is_json(&mime)) {
-        return Err(ApiError::NotJson);
-    }
-    let Held { bytes, share: _share } = body::read(&headers, body, &app.config, &app.bodies).await?;
-    let request = execute::request(&bytes, id, caller.tenant, app.engine.bounds(), app.config.max_code_size)?;
-    drop(bytes);
-    let outcome = app.engine.execute(ExecutionRequest { data: Some(app.store.clone()), ..request }).await?;
-    Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], Json(execute::Response::new(id, outcome))))
+    let id = request.id;
+    let outcome = app.engine.execute(request).await?;
+    Ok((NOT_STORED, Json(execute::Response::new(id, outcome))))
 }

@@ -82,6 +82,52 @@ impl Response {
     }
 }
 
+/// What is told of a run at the end of its stream.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finished {
+    id: Uuid,
+    status: Status,
+    result: Option<Box<RawValue>>,
+    execution_time: f64,
+    error: Option<String>,
+    exit_code: Option<i32>,
+    signal: Option<String>,
+    omitted: Vec<Omitted>,
+    truncated: Truncated,
+    usage: Usage,
+}
+
+/// What is streamed before it.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) display: Option<Display>,
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) files: Vec<OutputFile>,
+}
+
+impl Finished {
+    pub(crate) fn new(id: Uuid, outcome: Outcome) -> (Returned, Self) {
+        let returned = Returned {
+            display: outcome.display,
+            figures: outcome.figures.into_iter().map(Figure::from).collect(),
+            files: outcome.files.into_iter().map(OutputFile::from).collect(),
+        };
+        let finished = Self {
+            id,
+            status: outcome.status,
+            result: outcome.result,
+            execution_time: outcome.execution_time,
+            error: outcome.error,
+            exit_code: outcome.exit_code,
+            signal: outcome.signal,
+            omitted: outcome.omitted,
+            truncated: outcome.truncated,
+            usage: outcome.usage,
+        };
+        (returned, finished)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

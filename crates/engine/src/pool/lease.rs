@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     container::Container,
     conversation::{Collected, Conversation, Parcel},
+    output::Sink,
 };
 
 /// A container with its runner ready, for one execution.
@@ -30,9 +31,10 @@ impl Lease {
     pub(crate) async fn run(
         mut self,
         parcel: &mut Parcel,
+        sink: &mut Sink,
         cancel: &CancellationToken,
     ) -> (Collected, Container) {
-        let collected = self.conversation.run(parcel, cancel).await;
+        let collected = self.conversation.run(parcel, sink, cancel).await;
         if collected.end.is_clean() {
             // The runner goes when its pipe does: behind the answer, and when nothing else is to be done.
             self.container.keep_until_removed(self.conversation);

@@ -23,13 +23,14 @@ use crate::{
 };
 
 pub(super) const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
-const READY_3: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":3,\"python\":\"3\"}";
+const READY_9: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":9,\"python\":\"3\"}";
 pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
 pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
 pub(super) const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
 const DISPLAY: &[u8] = include_bytes!("../../../protocol/golden/display.bin");
 const FIGURE: &[u8] = include_bytes!("../../../protocol/golden/figure.bin");
 const FILE: &[u8] = include_bytes!("../../../protocol/golden/file.bin");
+const DATA_REQUEST: &[u8] = include_bytes!("../../../protocol/golden/data-request-find.bin");
 const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
 
 /// Plays one script a container: the first for the trial at start.
@@ -209,11 +210,14 @@ async fn outcome_of(script: Script) -> (Status, String) {
 async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
     let huge: &'static [u8] = &[0x85, 0xff, 0xff, 0xff, 0xff];
     let finished_without_result = vec![READY, FINISHED];
-    let cases: [(Vec<&'static [u8]>, &str); 11] = [
+    let cases: [(Vec<&'static [u8]>, &str); 14] = [
         (vec![READY, b"\x7f\0\0\0\0"], "unknown frame kind 0x7f"),
         (vec![READY, huge], "Result frame of 4294967295 bytes is over its cap of 10000"),
         (vec![READY, STARTED, READY], "a message out of order"),
         (vec![READY, STARTED, RESULT, RESULT], "a message out of order"),
+        (vec![READY, DATA_REQUEST], "a message out of order"),
+        (vec![READY, STARTED, RESULT, DATA_REQUEST], "a message out of order"),
+        (vec![READY, STARTED, b"\x8b\0\0\0\x0d{\"op\":\"drop\"}"], "payload of a DataRequest frame"),
         (
             vec![READY, STARTED, &[0x88, 0xff, 0xff, 0xff, 0xff]],
             "Figure frame of 4294967295 bytes is over its cap of 100000",
@@ -390,7 +394,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
         Script::Gone(vec![READY, STARTED]),
         Script::StillRuns(vec![READY, STARTED]),
         Script::SaysThenHangs(vec![]),
-        Script::Says(vec![READY_3]),
+        Script::Says(vec![READY_9]),
     ];
     with_script(script, async |engine, _, heard| {
         let expected = [
@@ -400,7 +404,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the container was lost during the run: the container is gone",
             "the container was lost during the run: its pipe broke while it was running",
             "the runner was not ready within 30 s",
-            "the runner image speaks version 4 of the protocol and this control plane version 3: \
+            "the runner image speaks version 9 of the protocol and this control plane version 3: \
              build both from the same release",
         ];
         for expected in expected {

@@ -1,0 +1,103 @@
+//! `POST /execute_code/stream`: the same as `POST /execute_code`, told as it happens.
+//!
+//! Whatever goes wrong before the code starts is answered as there. The run is a task that ends with the body: when the client
+//! leaves, the body is dropped, the task is aborted, and the run is killed.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::State,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use engine::{ExecuteError, Live, Outcome, Output};
+use futures_util::{StreamExt, stream};
+use tokio::{
+    sync::mpsc::Receiver,
+    task::JoinError,
+    time::{Instant, timeout_at},
+};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use super::{Asked, NOT_STORED};
+use crate::{App, error::ApiError, wire::events::Events};
+
+/// How often something goes to a client that hears nothing from the code, or a proxy would take the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// `print` writes a line and its end separately: what follows so soon goes into the same event.
+const GATHER: Duration = Duration::from_millis(1);
+const GATHERED_AT_MOST: usize = 64 << 10;
+
+type Run = AbortOnDropHandle<Result<Outcome, ExecuteError>>;
+
+/// Runs code and streams what happens.
+pub(crate) async fn stream(
+    State(app): State<App>,
+    Asked { request, share }: Asked,
+) -> Result<Response, ApiError> {
+    let id = request.id;
+    let (live, mut outputs) = Live::new();
+    let run: Run = AbortOnDropHandle::new(tokio::spawn(async move {
+        let _share = share;
+        app.engine.execute_live(request, live).await
+    }));
+    let Some(first) = outputs.recv().await else {
+        // Nothing has started.
+        let outcome = ended(run.await)?;
+        return Ok(respond(stream::iter(Events::new(id).finish(id, outcome))));
+    };
+    let following = Following { id, run: Some(run), outputs, next: Some(first), events: Events::new(id) };
+    let steps = stream::unfold(following, Following::step);
+    Ok(respond(steps.flat_map(stream::iter)))
+}
+
+fn respond(events: impl futures_util::Stream<Item = Event> + Send + 'static) -> Response {
+    let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    (NOT_STORED, [("x-accel-buffering", "no")], events).into_response()
+}
+
+/// A run that is being told.
+struct Following {
+    id: Uuid,
+    /// None once it is told to its end.
+    run: Option<Run>,
+    outputs: Receiver<Output>,
+    /// Received already.
+    next: Option<Output>,
+    events: Events,
+}
+
+impl Following {
+    /// The next events. Cancel safe enough: it is only dropped together with everything else.
+    async fn step(mut self) -> Option<(Vec<Event>, Self)> {
+        let mut events = match self.next.take() {
+            Some(output) => self.events.tell(output),
+            None => match self.outputs.recv().await {
+                Some(output) => self.events.tell(output),
+                None => {
+                    let last = match ended(self.run.take()?.await) {
+                        Ok(outcome) => self.events.finish(self.id, outcome),
+                        Err(error) => self.events.fail(&error),
+                    };
+                    return Some((last, self));
+                }
+            },
+        };
+        let until = Instant::now() + GATHER;
+        while self.events.gathered() < GATHERED_AT_MOST
+            && let Ok(Some(output)) = timeout_at(until, self.outputs.recv()).await
+        {
+            events.extend(self.events.tell(output));
+        }
+        events.extend(self.events.flush());
+        Some((events, self))
+    }
+}
+
+fn ended(run: Result<Result<Outcome, ExecuteError>, JoinError>) -> Result<Outcome, ApiError> {
+    // A panic is told by the panic hook.
+    Ok(run.map_err(|_| ApiError::Internal)??)
+}
