@@ -26,12 +26,14 @@ pub(crate) async fn execute(
     headers: HeaderMap,
     body: Body,
 ) -> Result<([(HeaderName, &'static str); 1], Json<execute::Response>), ApiError> {
+    caller.count_execution()?;
     if !content_type(&headers).is_some_and(|mime| is_json(&mime)) {
         return Err(ApiError::NotJson);
     }
     let Held { bytes, share: _share } = body::read(&headers, body, &app.config, &app.bodies).await?;
-    let request = execute::request(&bytes, id, caller.tenant, app.engine.bounds(), app.config.max_code_size)?;
+    let request = execute::request(&bytes, id, &caller, app.engine.bounds(), app.config.max_code_size)?;
     drop(bytes);
-    let outcome = app.engine.execute(ExecutionRequest { data: Some(app.store.clone()), ..request }).await?;
+    let data = Some(caller.space(&app.store)?);
+    let outcome = app.engine.execute(ExecutionRequest { data, ..request }).await?;
     Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], Json(execute::Response::new(id, outcome))))
 }
