@@ -28,6 +28,24 @@ choose_user() {
   export DOCKER_GID
 }
 
+# With keys there is one Compose file more. Made absolute, since Compose takes a bare name for a volume's.
+choose_keys() {
+  [ -n "${API_KEYS_DIR:-}" ] || return 0
+  [ -f "$API_KEYS_DIR/api-keys" ] || fail "API_KEYS_DIR=$API_KEYS_DIR holds no file api-keys" \
+    "make a key: docker run --rm $api_image keys new TENANT >> $API_KEYS_DIR/api-keys"
+  API_KEYS_DIR=$(cd "$API_KEYS_DIR" && pwd)
+  export API_KEYS_DIR COMPOSE_FILE=${COMPOSE_FILE:-docker-compose.yml}:docker-compose.keys.yml
+}
+
+# The README's example has no key to send.
+show_example() {
+  if [ -n "${API_KEYS_DIR:-}" ]; then
+    say "callers need a key: -H 'Authorization: Bearer KEY'"
+  else
+    scripts/readme-example.sh
+  fi
+}
+
 fail_with_log() {
   printf '\n' >&2
   compose logs --tail 30 api >&2 || true
@@ -57,9 +75,10 @@ scripts/docker.sh
 have curl || apt_install curl || fail "curl is missing" "install curl"
 check_port
 choose_user
+choose_keys
 scripts/images.sh
 say "starting the service"
 compose up -d --no-build --remove-orphans
 wait_until_healthy
-scripts/readme-example.sh
+show_example
 say "the API listens on $address (make down stops it)"

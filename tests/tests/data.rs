@@ -1,5 +1,7 @@
 //! Uploaded data, over real HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use e2e::Product;
 use futures_util::{future::join_all, stream};
 use reqwest::{

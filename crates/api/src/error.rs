@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::{AdmissionError, ExecuteError, LaunchError, Unhealthy};
+use keys::RateExceeded;
 use serde_json::json;
 use store::{DeleteError, InvalidContentType, InvalidKey, Key, PutError, ReadError};
 use tracing::error;
@@ -19,6 +20,9 @@ use crate::{routes::health::Health, wire::FieldError};
 /// Everything a handler can answer instead of what was asked for.
 #[derive(Debug)]
 pub(crate) enum ApiError {
+    NoKey,
+    UnknownKey,
+    RateExceeded(RateExceeded),
     NoSuchRoute,
     MethodNotAllowed,
     /// What the parser said.
@@ -63,7 +67,9 @@ impl ApiError {
             | Self::BadContentType(_)
             | Self::BadMultipart(_)
             | Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::NoKey | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::RateExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unhealthy(_) | Self::BodiesTooLarge => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchRoute | Self::NoData(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -83,7 +89,9 @@ impl ApiError {
                 | ExecuteError::Pack(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Put(PutError::ValueTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Put(PutError::StoreFull(_) | PutError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Put(PutError::StoreFull(_) | PutError::SpaceFull(_) | PutError::DiskFull) => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
             Self::Put(PutError::Write(_) | PutError::Aborted)
             | Self::Read(_)
             | Self::Delete(_)
@@ -93,6 +101,9 @@ impl ApiError {
 
     fn detail(&self) -> serde_json::Value {
         match self {
+            Self::NoKey => json!("Send your key with the header 'Authorization: Bearer KEY'"),
+            Self::UnknownKey => json!("The key is not, or no longer, known"),
+            Self::RateExceeded(error) => json!(capitalized(error)),
             Self::NoSuchRoute => json!("Not Found"),
             Self::MethodNotAllowed => json!("Method Not Allowed"),
             Self::MalformedJson(reason) => json!(format!("The request body is not valid JSON: {reason}")),
@@ -126,14 +137,19 @@ impl ApiError {
                 ExecuteError::Launch(LaunchError::NoUser | LaunchError::Abandoned) | ExecuteError::Pack(_),
             )
             | Self::Internal => json!("Internal Server Error"),
-            Self::Put(error @ (PutError::ValueTooLarge(_) | PutError::StoreFull(_) | PutError::DiskFull)) => {
-                json!(capitalized(error))
-            }
+            Self::Put(
+                error @ (PutError::ValueTooLarge(_)
+                | PutError::StoreFull(_)
+                | PutError::SpaceFull(_)
+                | PutError::DiskFull),
+            ) => json!(capitalized(error)),
         }
     }
 
     fn retry_after(&self) -> Option<u32> {
         match self {
+            // Whole seconds, so that whoever waits them comes in.
+            Self::RateExceeded(exceeded) => Some(exceeded.wait.as_secs_f64().ceil().max(1.0) as u32),
             Self::Execute(ExecuteError::Admission(AdmissionError::Draining)) => Some(RESTART_RETRY),
             Self::Execute(ExecuteError::Admission(_)) | Self::BodiesTooLarge => Some(SLOT_RETRY),
             Self::Unhealthy(_) => Some(RESTART_RETRY),
@@ -191,6 +207,9 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if matches!(self, Self::NoKey | Self::UnknownKey) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Self::BadRange { size } = self
             && let Ok(value) = HeaderValue::try_from(format!("bytes */{size}"))
         {
@@ -217,5 +236,6 @@ from! {
     InvalidContentType => BadContentType,
     InvalidKey => BadKey,
     PutError => Put,
+    RateExceeded => RateExceeded,
     ReadError => Read,
 }

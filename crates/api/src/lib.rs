@@ -13,6 +13,7 @@ mod wire;
 use std::time::Duration;
 
 use engine::Engine;
+use keys::Keyring;
 use store::Store;
 
 pub use self::{body::Budget, router::router};
@@ -39,6 +40,8 @@ pub struct App {
     pub engine: Engine,
     /// Keeps data.
     pub store: Store,
+    /// Who may call; none: whoever can reach this.
+    pub keys: Option<Keyring>,
     /// Limits of this layer.
     pub config: ApiConfig,
     /// Memory for request bodies.

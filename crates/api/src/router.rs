@@ -10,7 +10,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    App, body,
+    App, body, caller,
     error::ApiError,
     request_id,
     routes::{data, execute, health},
@@ -19,6 +19,7 @@ use crate::{
 
 /// The whole surface.
 pub fn router(app: App) -> Router {
+    let keys = app.keys.clone();
     // The wildcard catches keys with slashes in them, so that they are told what a key is instead of a plain 404.
     Router::new()
         .route("/health", get(health::health))
@@ -37,6 +38,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         // Each route limits its own body, by the operator's flags.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(keys, caller::identify))
         // From the inside to the outside. A panic's message, already on stderr, is none of the client's business.
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
         .layer(middleware::from_fn(body::linger))

@@ -12,6 +12,7 @@ use engine::{
     driver::{Driver, process::ProcessDriver},
 };
 use futures_util::{StreamExt, stream};
+use keys::Keyring;
 use serde_json::{Value, json};
 use store::{Store, StoreLimits};
 use tempfile::TempDir;
@@ -19,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::{ApiConfig, App, Budget, router};
+
+mod callers;
 
 struct Service {
     router: Router,
@@ -28,6 +31,11 @@ struct Service {
 }
 
 async fn with_service(test: impl AsyncFnOnce(&Service)) {
+    with_keys(None, test).await;
+}
+
+/// The same where only these keys open something.
+async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
     let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
     let driver = Arc::new(ProcessDriver::new(&runner));
     let config = EngineConfig {
@@ -48,7 +56,7 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
     engine.prove().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000 };
+    let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000, ttl: None };
     let store = Store::open(folder.path(), limits).await.unwrap();
     let config = ApiConfig {
         max_body: 5_000,
@@ -57,7 +65,7 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
         body_idle: Duration::from_millis(200),
         body_total: Duration::from_millis(500),
     };
-    let router = router(App { engine: engine.clone(), store, config, bodies: Budget::new(8 << 10) });
+    let router = router(App { engine: engine.clone(), store, keys, config, bodies: Budget::new(8 << 10) });
     let service = Service { router, engine, driver, _folder: folder };
     test(&service).await;
     service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::BoxStream};
 use protocol::message::{Data, DataRequest, ToRunner};
-use store::{Key, Meta, ReadError, Store};
+use store::{Key, Meta, ReadError, Space};
 use uuid::Uuid;
 
 use crate::events::{Event, Observer};
@@ -18,7 +18,7 @@ const PAGE: usize = 1000;
 /// What one execution sees of uploaded data. Memory: one piece of one value.
 pub(crate) struct DataDesk {
     id: Uuid,
-    store: Option<Store>,
+    space: Option<Space>,
     observer: Arc<dyn Observer>,
     open: Option<BoxStream<'static, Result<Bytes, ReadError>>>,
     /// Read already, and not yet asked for.
@@ -32,9 +32,9 @@ impl std::fmt::Debug for DataDesk {
 }
 
 impl DataDesk {
-    /// Without a store there is no data.
-    pub(crate) fn new(id: Uuid, store: Option<Store>, observer: Arc<dyn Observer>) -> Self {
-        Self { id, store, observer, open: None, ahead: Bytes::new() }
+    /// Without a space there is no data.
+    pub(crate) fn new(id: Uuid, space: Option<Space>, observer: Arc<dyn Observer>) -> Self {
+        Self { id, space, observer, open: None, ahead: Bytes::new() }
     }
 
     pub(crate) async fn answer(&mut self, request: DataRequest) -> ToRunner {
@@ -53,13 +53,13 @@ impl DataDesk {
 
     fn find(&self, key: &str) -> Option<Meta> {
         // What is no key has no value.
-        self.store.as_ref()?.meta(&Key::try_from(key.to_owned()).ok()?)
+        self.space.as_ref()?.meta(&Key::try_from(key.to_owned()).ok()?)
     }
 
     async fn open(&mut self, key: String) -> Result<Data, ReadError> {
         self.close();
-        let (Some(store), Ok(key)) = (&self.store, Key::try_from(key)) else { return Ok(Data::Missing) };
-        let opened = store.read(&key, |meta| 0..meta.size).await?;
+        let (Some(space), Ok(key)) = (&self.space, Key::try_from(key)) else { return Ok(Data::Missing) };
+        let opened = space.read(&key, |meta| 0..meta.size).await?;
         Ok(value(opened.map(|opened| {
             self.open = Some(opened.stream);
             opened.meta
@@ -87,7 +87,7 @@ impl DataDesk {
     }
 
     fn list(&self, after: Option<&str>) -> Data {
-        let all = self.store.as_ref().map(Store::list).unwrap_or_default();
+        let all = self.space.as_ref().map(Space::list).unwrap_or_default();
         let mut keys =
             all.iter().map(|meta| meta.key.as_str()).filter(|key| after.is_none_or(|after| *key > after));
         let page = keys.by_ref().take(PAGE).map(str::to_owned).collect();
@@ -104,25 +104,26 @@ fn value(found: Option<Meta>) -> Data {
 
 #[cfg(test)]
 mod tests {
-    use store::{ContentType, StoreLimits};
+    use store::{ContentType, SpaceName, Store, StoreLimits};
 
     use super::*;
 
-    async fn with_desk(values: &[(&str, &[u8])], test: impl AsyncFnOnce(&mut DataDesk, &Store)) {
+    async fn with_desk(values: &[(&str, &[u8])], test: impl AsyncFnOnce(&mut DataDesk, &Space)) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = StoreLimits { max_value_size: 1 << 20, data_limit: 8 << 20 };
+        let limits = StoreLimits { max_value_size: 1 << 20, data_limit: 8 << 20, ttl: None };
         let store = Store::open(folder.path(), limits).await.unwrap();
+        let space = store.space(SpaceName::default(), None);
         for (key, content) in values {
-            put(&store, key, content).await;
+            put(&space, key, content).await;
         }
-        let mut desk = DataDesk::new(Uuid::nil(), Some(store.clone()), Arc::new(()));
-        test(&mut desk, &store).await;
+        let mut desk = DataDesk::new(Uuid::nil(), Some(space.clone()), Arc::new(()));
+        test(&mut desk, &space).await;
     }
 
-    async fn put(store: &Store, key: &str, content: &[u8]) {
+    async fn put(space: &Space, key: &str, content: &[u8]) {
         let key = Key::try_from(key.to_owned()).unwrap();
         let content_type = ContentType::try_from("text/csv".to_owned()).unwrap();
-        let mut upload = store.upload(key, content_type).await.unwrap();
+        let mut upload = space.upload(key, content_type).await.unwrap();
         upload.write(&Bytes::copy_from_slice(content)).await.unwrap();
         upload.commit().await.unwrap();
     }
@@ -145,12 +146,12 @@ mod tests {
     #[tokio::test]
     async fn a_value_comes_whole_in_pieces_of_bounded_size_even_if_it_is_replaced_and_cleared_meanwhile() {
         let content: Vec<u8> = (0..700_001_u32).map(|n| (n % 251) as u8).collect();
-        with_desk(&[("a", &content)], async |desk, store| {
+        with_desk(&[("a", &content)], async |desk, space| {
             let size = content.len() as u64;
             let found = ToRunner::Data(Data::Value { content_type: "text/csv".to_owned(), size });
             assert_eq!(open(desk, "a").await, found);
-            put(store, "a", b"other").await;
-            store.clear().await.unwrap();
+            put(space, "a", b"other").await;
+            space.clear().await.unwrap();
             let pieces = read_all(desk).await;
             assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= CHUNK));
             assert!(pieces.concat() == content);

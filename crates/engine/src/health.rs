@@ -137,6 +137,7 @@ impl Engine {
         ExecutionRequest {
             id: Uuid::now_v7(),
             tenant: Tenant::service(),
+            concurrency: None,
             code: String::new(),
             input_data: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
             timeout: bounds.default_timeout(),

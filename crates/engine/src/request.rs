@@ -1,9 +1,9 @@
 //! A validated execution request. Nothing downstream checks its fields again.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use serde_json::value::RawValue;
-use store::Store;
+use store::Space;
 use uuid::Uuid;
 
 use crate::{files::InputFiles, size::ByteSize, tenant::Tenant};
@@ -15,6 +15,8 @@ pub struct ExecutionRequest {
     pub id: Uuid,
     /// Whose it is.
     pub tenant: Tenant,
+    /// Executions of this tenant at once; none: as many as anybody's. Admission honours it.
+    pub concurrency: Option<NonZeroU32>,
     /// Python source.
     pub code: String,
     /// A JSON object.
@@ -29,8 +31,8 @@ pub struct ExecutionRequest {
     pub args: Vec<String>,
     /// What is in the workspace before the code runs.
     pub files: InputFiles,
-    /// Uploaded data that the code may read.
-    pub data: Option<Store>,
+    /// Uploaded data that the code may read: its tenant's.
+    pub data: Option<Space>,
 }
 
 /// Wall clock a request may take; made by [`Bounds::timeout`] alone.
@@ -87,6 +89,17 @@ pub enum OutOfRange {
 pub const MIN_MEMORY: u64 = 32 << 20;
 
 impl Bounds {
+    /// The same for somebody who may ask for no more than this: what is granted unasked is no more either.
+    pub fn capped(&self, timeout: Option<Duration>, memory: Option<u64>) -> Self {
+        let (timeout, memory) = (timeout.unwrap_or(Duration::MAX), memory.unwrap_or(u64::MAX));
+        Self {
+            default_timeout: self.default_timeout.min(timeout),
+            max_timeout: self.max_timeout.min(timeout),
+            default_memory: self.default_memory.min(memory),
+            max_memory: self.max_memory.min(memory),
+        }
+    }
+
     /// The time of a request that names none.
     pub fn default_timeout(&self) -> Timeout {
         Timeout(self.default_timeout)
@@ -156,6 +169,21 @@ mod tests {
         assert_eq!(timeout(1e308), Err(OutOfRange::Above(300.0)));
         assert_eq!(timeout(f64::NAN), Err(OutOfRange::NotFinite));
         assert_eq!(timeout(f64::INFINITY), Err(OutOfRange::NotFinite));
+    }
+
+    #[test]
+    fn capped_bounds_cap_the_defaults_too_and_never_widen() {
+        let capped = bounds().capped(Some(Duration::from_secs(10)), Some(256 << 20));
+        assert_eq!(capped.default_timeout().get(), Duration::from_secs(10));
+        assert_eq!(capped.timeout(10.1), Err(OutOfRange::Above(10.0)));
+        assert_eq!(capped.default_memory().bytes(), 256 << 20);
+        assert_eq!(capped.memory_mib(257), Err(OutOfRange::Above(256.0)));
+        let wide = bounds().capped(Some(Duration::from_secs(3600)), None);
+        assert_eq!(
+            (wide.default_timeout, wide.max_timeout),
+            (bounds().default_timeout, bounds().max_timeout)
+        );
+        assert_eq!((wide.default_memory, wide.max_memory), (bounds().default_memory, bounds().max_memory));
     }
 
     #[test]

@@ -51,6 +51,7 @@ async fn with_engine(test: impl AsyncFnOnce(&Engine)) {
 fn request(engine: &Engine, code: &str) -> ExecutionRequest {
     ExecutionRequest {
         tenant: Tenant::everyone(),
+        concurrency: None,
         id: Uuid::now_v7(),
         code: code.to_owned(),
         input_data: RawValue::from_string("{}".to_owned()).unwrap(),

@@ -1,4 +1,4 @@
-//! Which version a key has, and how many bytes are taken.
+//! Which version a key of a space has, and how many bytes are taken.
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     header::{Header, Meta},
     key::Key,
+    space::SpaceName,
 };
 
 #[derive(Debug)]
@@ -20,11 +21,29 @@ pub(crate) struct Index {
 
 #[derive(Debug, Default)]
 struct State {
-    values: BTreeMap<Key, Meta>,
-    /// Bytes of all values with their headers, of uploads under way and of replaced values not yet deleted.
+    /// Those that hold something.
+    spaces: BTreeMap<SpaceName, Contents>,
+    /// Bytes of all spaces together.
     taken: u64,
     /// The highest version given out or found.
     newest: Uuid,
+}
+
+/// What is in one space.
+#[derive(Debug, Default)]
+struct Contents {
+    values: BTreeMap<Key, Meta>,
+    /// Bytes of its values with their headers, of uploads under way and of replaced values not yet deleted.
+    taken: u64,
+}
+
+/// There is no room for an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// In the whole store, which may have so many bytes.
+    Store(u64),
+    /// In the space alone.
+    Space(u64),
 }
 
 impl Index {
@@ -32,30 +51,43 @@ impl Index {
         Self { limit, state: Mutex::default() }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Meta> {
-        self.state().values.get(key).cloned()
+    pub(crate) fn get(&self, space: &SpaceName, key: &Key) -> Option<Meta> {
+        self.state().spaces.get(space)?.values.get(key).cloned()
     }
 
-    pub(crate) fn list(&self) -> Vec<Meta> {
-        self.state().values.values().cloned().collect()
+    pub(crate) fn list(&self, space: &SpaceName) -> Vec<Meta> {
+        self.state()
+            .spaces
+            .get(space)
+            .map_or_else(Vec::new, |contents| contents.values.values().cloned().collect())
+    }
+
+    /// What has expired, in all spaces.
+    pub(crate) fn expired(&self) -> Vec<Meta> {
+        let state = self.state();
+        let values = state.spaces.values().flat_map(|contents| contents.values.values());
+        values.filter(|meta| meta.has_expired()).cloned().collect()
     }
 
     /// Makes a version visible and returns the one that lost. Of two uploads at once the one that began later wins,
     /// whichever ends first: the same as after a restart.
     pub(crate) fn insert(&self, meta: Meta) -> Option<Meta> {
         let mut state = self.state();
-        match state.values.get(&meta.key) {
+        let values = &mut state.spaces.entry(meta.space.clone()).or_default().values;
+        match values.get(&meta.key) {
             Some(current) if current.version > meta.version => Some(meta),
-            _ => state.values.insert(meta.key.clone(), meta),
+            _ => values.insert(meta.key.clone(), meta),
         }
     }
 
     /// Forgets a version, unless it has been replaced meanwhile.
     pub(crate) fn remove(&self, meta: &Meta) {
         let mut state = self.state();
-        if state.values.get(&meta.key).is_some_and(|current| current.version == meta.version) {
-            state.values.remove(&meta.key);
+        let Some(contents) = state.spaces.get_mut(&meta.space) else { return };
+        if contents.values.get(&meta.key).is_some_and(|current| current.version == meta.version) {
+            contents.values.remove(&meta.key);
         }
+        state.forget_if_empty(&meta.space);
     }
 
     /// A version above every earlier one, even if the clock has gone back over a restart.
@@ -66,30 +98,53 @@ impl Index {
         state.newest
     }
 
-    /// Takes room for an upload. False if there is none. The caller counts the header as well.
-    pub(crate) fn reserve(&self, bytes: u64) -> bool {
+    /// Takes room for an upload into a space that may hold `quota` bytes. The caller counts the header as well.
+    pub(crate) fn reserve(&self, space: &SpaceName, bytes: u64, quota: Option<u64>) -> Result<(), Full> {
         let mut state = self.state();
-        let fits = state.taken.checked_add(bytes).is_some_and(|taken| taken <= self.limit);
-        if fits {
-            state.taken += bytes;
+        let fits = |taken: u64, limit: u64| taken.checked_add(bytes).is_some_and(|taken| taken <= limit);
+        let taken = state.spaces.get(space).map_or(0, |contents| contents.taken);
+        if let Some(quota) = quota.filter(|quota| !fits(taken, *quota)) {
+            return Err(Full::Space(quota));
         }
-        fits
+        if !fits(state.taken, self.limit) {
+            return Err(Full::Store(self.limit));
+        }
+        state.take(space, bytes);
+        Ok(())
     }
 
     /// Counts what is on disk already, even above a limit that was lowered.
     pub(crate) fn adopt(&self, meta: &Meta) {
         let mut state = self.state();
-        state.taken += Header::SIZE + meta.size;
+        state.take(&meta.space, Header::SIZE + meta.size);
         state.newest = state.newest.max(meta.version);
     }
 
-    pub(crate) fn release(&self, bytes: u64) {
+    pub(crate) fn release(&self, space: &SpaceName, bytes: u64) {
         let mut state = self.state();
         state.taken = state.taken.saturating_sub(bytes);
+        if let Some(contents) = state.spaces.get_mut(space) {
+            contents.taken = contents.taken.saturating_sub(bytes);
+        }
+        state.forget_if_empty(space);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock with the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, space: &SpaceName, bytes: u64) {
+        self.taken += bytes;
+        self.spaces.entry(space.clone()).or_default().taken += bytes;
+    }
+
+    /// Tenants come and go.
+    fn forget_if_empty(&mut self, space: &SpaceName) {
+        if self.spaces.get(space).is_some_and(|contents| contents.taken == 0 && contents.values.is_empty()) {
+            self.spaces.remove(space);
+        }
     }
 }

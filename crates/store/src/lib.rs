@@ -1,7 +1,8 @@
-//! Uploaded data: a key, a value, its content type; durable when acknowledged, replaced whole, bounded.
+//! Uploaded data: a key, a value, its content type; durable when acknowledged, replaced whole, bounded. Each tenant has a
+//! [`Space`] of its own.
 //!
 //! Every upload becomes one immutable object, named by a version that grows with time (UUIDv7). An index in memory,
-//! rebuilt at start from the objects' headers, says which version a key has. So replacing a value is one map entry,
+//! rebuilt at start from the objects' headers, says which version a key of a space has. So replacing a value is one map entry,
 //! readers go on with what they opened, and a crash at any moment leaves either version, whole:
 //!
 //! ```text
@@ -14,6 +15,7 @@
 mod header;
 mod index;
 mod key;
+mod space;
 mod upload;
 
 use std::{
@@ -23,24 +25,26 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
 pub use chrono::SecondsFormat;
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use object_store::{
-    GetOptions, ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath,
-};
+/// A moment.
+pub type Time = chrono::DateTime<chrono::Utc>;
+use futures_util::{TryStreamExt, stream::BoxStream};
+use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
 use uuid::Uuid;
 
 use self::{header::Header, index::Index};
 pub use self::{
     header::{ContentType, InvalidContentType, Meta},
     key::{InvalidKey, Key},
+    space::{InvalidSpaceName, Space, SpaceName},
     upload::{PutError, Upload},
 };
 
-/// How much may be stored, in bytes of values.
+/// How much may be stored, in bytes of values, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreLimits {
     /// One value.
@@ -48,6 +52,8 @@ pub struct StoreLimits {
     /// All values together, 1 KiB for each counted in, with those being uploaded and, until they are complete, those they
     /// replace.
     pub data_limit: u64,
+    /// How long after its upload began a value expires, whenever that was; none: never.
+    pub ttl: Option<Duration>,
 }
 
 /// The uploaded data of one control plane. Cheap to clone.
@@ -111,7 +117,7 @@ pub struct Value {
 }
 
 impl Store {
-    /// Opens the store in `folder`, making it if need be; sweeps what a crash left behind.
+    /// Opens the store in `folder`, making it if need be; sweeps what a crash left behind and what has expired.
     ///
     /// Blocking: reads the header of every object.
     pub async fn open(folder: &Path, limits: StoreLimits) -> Result<Self, OpenError> {
@@ -129,73 +135,24 @@ impl Store {
         if let Some(name) = foreign.first() {
             return Err(OpenError::Foreign(root.join(name)));
         }
-        Ok(Self { shared: Arc::new(shared) })
+        let store = Self { shared: Arc::new(shared) };
+        store.sweep().await.map_err(|error| unusable(error.to_string()))?;
+        Ok(store)
     }
 
-    /// Starts an upload. Nothing is visible before [`Upload::commit`]; dropping it leaves nothing.
-    pub async fn upload(&self, key: Key, content_type: ContentType) -> Result<Upload, PutError> {
-        Upload::start(Arc::clone(&self.shared), key, content_type).await
+    /// One tenant's part of the store, which may hold at most `quota` bytes.
+    pub fn space(&self, name: SpaceName, quota: Option<u64>) -> Space {
+        Space { shared: Arc::clone(&self.shared), name, quota }
     }
 
-    /// What is stored under a key.
-    pub fn meta(&self, key: &Key) -> Option<Meta> {
-        self.shared.index.get(key)
-    }
-
-    /// Opens the part of a value that `choose` picks once it has seen what the value is; no value: `Ok(None)`.
-    ///
-    /// `choose` may be called again if the value is replaced in between. Its range must lie within the value's size.
-    pub async fn read(
-        &self,
-        key: &Key,
-        choose: impl Fn(&Meta) -> Range<u64>,
-    ) -> Result<Option<Value>, ReadError> {
-        loop {
-            let Some(meta) = self.meta(key) else { return Ok(None) };
-            let range = choose(&meta);
-            let bytes = Header::SIZE + range.start..Header::SIZE + range.end;
-            if bytes.is_empty() {
-                return Ok(Some(Value { meta, range, stream: futures_util::stream::empty().boxed() }));
-            }
-            let options = GetOptions { range: Some(bytes.into()), ..Default::default() };
-            match self.shared.objects.get_opts(&object_path(meta.version), options).await {
-                Ok(opened) => {
-                    let stream = opened.into_stream().map_err(ReadError).boxed();
-                    return Ok(Some(Value { meta, range, stream }));
-                }
-                // Deleted since the look-up, or replaced: look again.
-                Err(object_store::Error::NotFound { .. }) => self.shared.index.remove(&meta),
-                Err(error) => return Err(ReadError(error)),
-            }
-        }
-    }
-
-    /// Everything stored, ordered by key.
-    pub fn list(&self) -> Vec<Meta> {
-        self.shared.index.list()
-    }
-
-    /// Deletes a value. False if there is none. Once begun it goes on to its end, even if nobody waits for it any more.
-    pub async fn delete(&self, key: &Key) -> Result<bool, DeleteError> {
-        let Some(meta) = self.meta(key) else { return Ok(false) };
-        let shared = Arc::clone(&self.shared);
-        unless_dropped(async move { shared.delete(&meta).await })
+    /// Deletes what has expired, and says how much that was. It is invisible before that already.
+    pub async fn sweep(&self) -> Result<usize, DeleteError> {
+        let (shared, expired) = (Arc::clone(&self.shared), self.shared.index.expired());
+        let count = expired.len();
+        unless_dropped(async move { shared.delete_all(expired).await })
             .await
             .unwrap_or(Err(DeleteError::Aborted))?;
-        Ok(true)
-    }
-
-    /// Deletes every value there is now, as [`Store::delete`] does. One that cannot be deleted does not save the others.
-    pub async fn clear(&self) -> Result<(), DeleteError> {
-        let (shared, all) = (Arc::clone(&self.shared), self.list());
-        let cleared = async move {
-            let mut outcome = Ok(());
-            for meta in all {
-                outcome = shared.delete(&meta).await.and(outcome);
-            }
-            outcome
-        };
-        unless_dropped(cleared).await.unwrap_or(Err(DeleteError::Aborted))
+        Ok(count)
     }
 }
 
@@ -214,7 +171,8 @@ impl Shared {
             let header = match object.location.as_ref().parse::<Uuid>() {
                 Ok(version) if object.size >= Header::SIZE => {
                     let bytes = self.objects.get_range(&object.location, 0..Header::SIZE).await?;
-                    Header::decode(&bytes).map(|header| header.meta(version, object.size - Header::SIZE))
+                    let size = object.size - Header::SIZE;
+                    Header::decode(&bytes).map(|header| header.meta(version, size, self.limits.ttl))
                 }
                 _ => None,
             };
@@ -238,10 +196,19 @@ impl Shared {
         Ok(())
     }
 
+    /// One that cannot be deleted does not save the others.
+    async fn delete_all(&self, all: Vec<Meta>) -> Result<(), DeleteError> {
+        let mut outcome = Ok(());
+        for meta in all {
+            outcome = self.delete(&meta).await.and(outcome);
+        }
+        outcome
+    }
+
     /// Deletes the object of a version and gives its room back, once: of two at the same time one finds nothing.
     async fn discard(&self, meta: &Meta) -> Result<(), object_store::Error> {
         match self.objects.delete(&object_path(meta.version)).await {
-            Ok(()) => self.index.release(Header::SIZE + meta.size),
+            Ok(()) => self.index.release(&meta.space, Header::SIZE + meta.size),
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }

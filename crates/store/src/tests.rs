@@ -4,19 +4,23 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 
-use crate::{ContentType, Key, Meta, OpenError, PutError, Store, StoreLimits};
+use crate::{ContentType, Key, Meta, OpenError, PutError, Space, SpaceName, Store, StoreLimits};
 
-const LIMITS: StoreLimits = StoreLimits { max_value_size: 3 << 20, data_limit: 8 << 20 };
+mod expiry;
+mod spaces;
+
+const LIMITS: StoreLimits = StoreLimits { max_value_size: 3 << 20, data_limit: 8 << 20, ttl: None };
 
 fn key(text: &str) -> Key {
     Key::try_from(text.to_owned()).unwrap()
 }
 
-async fn open(folder: &Path) -> Store {
-    Store::open(folder, LIMITS).await.unwrap()
+/// The space of everybody, which keeps the store open.
+async fn open(folder: &Path) -> Space {
+    Store::open(folder, LIMITS).await.unwrap().space(SpaceName::default(), None)
 }
 
-async fn put(store: &Store, name: &str, value: &[u8]) -> Result<Meta, PutError> {
+async fn put(store: &Space, name: &str, value: &[u8]) -> Result<Meta, PutError> {
     let mut upload = store.upload(key(name), ContentType::try_from("text/plain".to_owned()).unwrap()).await?;
     for chunk in value.chunks(100_000) {
         upload.write(&Bytes::copy_from_slice(chunk)).await?;
@@ -24,7 +28,7 @@ async fn put(store: &Store, name: &str, value: &[u8]) -> Result<Meta, PutError> 
     upload.commit().await
 }
 
-async fn get(store: &Store, name: &str) -> Option<Vec<u8>> {
+async fn get(store: &Space, name: &str) -> Option<Vec<u8>> {
     let value = store.read(&key(name), |meta| 0..meta.size).await.unwrap()?;
     Some(value.stream.try_collect::<Vec<_>>().await.unwrap().concat())
 }
@@ -153,9 +157,12 @@ async fn what_a_crash_left_is_swept_at_start() {
 
 #[tokio::test]
 async fn what_is_not_ours_or_of_another_version_is_never_deleted() {
-    let later = br#"{"format":2}"#;
+    let mut later =
+        br#"{"format":3,"space":"s","key":"k","content_type":"a/b","created_at":"2026-11-23T00:57:44Z"}"#
+            .to_vec();
+    later.resize(2_000, b' ');
     for (name, content) in
-        [("stranger", &b"x"[..]), ("01a205e8-ac83-7057-8c3a-060ce2d08c42", later), ("a#1", b"x")]
+        [("stranger", &b"x"[..]), ("01a205e8-ac83-7057-8c3a-060ce2d08c42", &later), ("a#1", b"x")]
     {
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path()).await);

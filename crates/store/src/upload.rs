@@ -9,8 +9,11 @@ use uuid::Uuid;
 use crate::{
     Shared,
     header::{ContentType, Header, Meta},
+    index::Full,
     key::Key,
-    object_path, unless_dropped,
+    object_path,
+    space::{Space, SpaceName},
+    unless_dropped,
 };
 
 /// Written to disk at a time.
@@ -26,15 +29,25 @@ pub struct Upload {
     room: Room,
 }
 
-/// Room taken in the store, given back when dropped.
+/// Room taken in a space, given back when dropped.
 struct Room {
     shared: Arc<Shared>,
+    space: SpaceName,
+    quota: Option<u64>,
     bytes: u64,
+}
+
+impl Room {
+    fn take(&mut self, bytes: u64) -> Result<(), Full> {
+        self.shared.index.reserve(&self.space, bytes, self.quota)?;
+        self.bytes += bytes;
+        Ok(())
+    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.shared.index.release(self.bytes);
+        self.shared.index.release(&self.space, self.bytes);
     }
 }
 
@@ -47,6 +60,9 @@ pub enum PutError {
     /// All values together may not be that large.
     #[error("the stored data has reached its limit of {0} bytes: delete some of it")]
     StoreFull(u64),
+    /// All values of the space together may not be that large.
+    #[error("the tenant's stored data has reached its limit of {0} bytes: delete some of it")]
+    SpaceFull(u64),
     /// The disk has no room left.
     #[error("the data disk is full")]
     DiskFull,
@@ -56,6 +72,15 @@ pub enum PutError {
     /// The task that writes it ended early.
     #[error("the upload was abandoned")]
     Aborted,
+}
+
+impl From<Full> for PutError {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Store(limit) => Self::StoreFull(limit),
+            Full::Space(quota) => Self::SpaceFull(quota),
+        }
+    }
 }
 
 impl From<object_store::Error> for PutError {
@@ -73,18 +98,13 @@ impl From<object_store::Error> for PutError {
 }
 
 impl Upload {
-    pub(crate) async fn start(
-        shared: Arc<Shared>,
-        key: Key,
-        content_type: ContentType,
-    ) -> Result<Self, PutError> {
+    pub(crate) async fn start(space: &Space, key: Key, content_type: ContentType) -> Result<Self, PutError> {
+        let Space { shared, name, quota } = space.clone();
         let version = shared.index.next_version();
-        if !shared.index.reserve(Header::SIZE) {
-            return Err(PutError::StoreFull(shared.limits.data_limit));
-        }
-        let room = Room { shared: Arc::clone(&shared), bytes: Header::SIZE };
+        let mut room = Room { shared: Arc::clone(&shared), space: name.clone(), quota, bytes: 0 };
+        room.take(Header::SIZE)?;
         let target = shared.objects.put_multipart(&object_path(version)).await?;
-        let header = Header::new(key, content_type);
+        let header = Header::new(name, key, content_type);
         let buffer = BytesMut::from(&header.encode()[..]);
         Ok(Self { shared, target, version, header, buffer, room })
     }
@@ -96,10 +116,7 @@ impl Upload {
         if self.size() + added > limits.max_value_size {
             return Err(PutError::ValueTooLarge(limits.max_value_size));
         }
-        if !self.shared.index.reserve(added) {
-            return Err(PutError::StoreFull(limits.data_limit));
-        }
-        self.room.bytes += added;
+        self.room.take(added)?;
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= PART { self.flush().await } else { Ok(()) }
     }
@@ -112,7 +129,7 @@ impl Upload {
     async fn complete(mut self) -> Result<Meta, PutError> {
         self.flush().await?;
         self.target.complete().await?;
-        let meta = self.header.meta(self.version, self.room.bytes - Header::SIZE);
+        let meta = self.header.meta(self.version, self.room.bytes - Header::SIZE, self.shared.limits.ttl);
         // The room is the value's now.
         self.room.bytes = 0;
         if let Some(older) = self.shared.index.insert(meta.clone()) {

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use api::ApiConfig;
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
-use engine::{EngineConfig, driver::hardening::Hardening};
+use engine::{EngineConfig, Tenant, driver::hardening::Hardening};
 use store::StoreLimits;
 use telemetry::logging::Format;
 use tracing::level_filters::LevelFilter;
@@ -27,10 +27,23 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask a control plane that runs with these flags whether code can run: exit status 0 if it can, else 1.
     Health,
+    /// Make keys for callers (`--api-keys-file`).
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key: it is shown once, on stderr; on stdout comes the line to add to the keys file, which does not hold the key.
+    New {
+        /// Whose key it is: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+        #[arg(value_parser = |name: &str| Tenant::try_from(name))]
+        tenant: Tenant,
+    },
 }
 
 /// What the flags amount to.
@@ -39,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) docker_host: String,
     pub(crate) data_dir: PathBuf,
+    pub(crate) api_keys_file: Option<PathBuf>,
     pub(crate) drain_timeout: Duration,
     pub(crate) log_format: Format,
     pub(crate) log_level: LevelFilter,

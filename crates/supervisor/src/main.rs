@@ -5,8 +5,10 @@
 mod cli;
 mod health_check;
 mod instance;
+mod new_key;
 mod pool_size;
 mod serve;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -14,7 +16,7 @@ use clap::Parser;
 use nix::sys::stat::{Mode, umask};
 use tracing::error;
 
-use self::cli::{Cli, Command};
+use self::cli::{Cli, Command, KeysCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -41,5 +43,6 @@ fn main() -> ExitCode {
             }
         },
         Some(Command::Health) => runtime.block_on(health_check::run(config.listen)),
+        Some(Command::Keys(KeysCommand::New { tenant })) => new_key::print(&tenant),
     }
 }

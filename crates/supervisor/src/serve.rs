@@ -9,6 +9,7 @@ use engine::{
     driver::{DriverError, docker::DockerDriver},
 };
 use hyper_util::rt::TokioTimer;
+use keys::{Count, KeysFile, KeysFileError};
 use socket2::SockRef;
 use store::{OpenError, Store};
 use telemetry::EngineLog;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::{cli::Config, instance, pool_size};
+use crate::{cli::Config, instance, pool_size, upkeep};
 
 /// A client that takes longer to send its headers is no client.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +38,8 @@ pub(crate) enum ServeError {
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
     #[error(transparent)]
+    Keys(#[from] KeysFileError),
+    #[error(transparent)]
     Store(#[from] OpenError),
     #[error("the instance id cannot be kept in the data folder: {0}")]
     Instance(io::Error),
@@ -51,6 +54,8 @@ pub(crate) enum ServeError {
 /// Serves until SIGTERM or SIGINT has drained it; a second signal hurries the drain.
 pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let keys = config.api_keys_file.clone().map(KeysFile::open).transpose()?;
+    let keyring = keys.as_ref().map(|keys| keys.keyring().clone());
     let address = config.listen;
     let listener =
         TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
@@ -85,7 +90,14 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         }
     }
 
-    let app = App { engine: engine.clone(), store, config: config.api, bodies: Budget::new(config.bodies) };
+    let _upkeep = upkeep::start(keys, store.clone(), config.store.ttl);
+    let app = App {
+        engine: engine.clone(),
+        store,
+        keys: keyring.clone(),
+        config: config.api,
+        bodies: Budget::new(config.bodies),
+    };
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(ServeError::Server)?
@@ -96,7 +108,13 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let mut server = tokio::spawn(server.serve(api::router(app).into_make_service()));
     info!(size = pool.size, preload = pool.preloads.join(","), max_age = ?pool.max_age, "pool of containers that stand ready");
-    info!(%address, %image, %instance, version = env!("CARGO_PKG_VERSION"), "ready: the API is open to whoever can reach it");
+    let version = env!("CARGO_PKG_VERSION");
+    match keyring.map(|keyring| keyring.count()) {
+        None => info!(%address, %image, %instance, version, "ready: the API is open to whoever can reach it"),
+        Some(Count { tenants, keys }) => {
+            info!(%address, %image, %instance, version, tenants, keys, "ready: callers need a key");
+        }
+    }
 
     let failed = tokio::select! {
         served = &mut server => Some(served),

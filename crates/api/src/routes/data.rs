@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use store::{InvalidKey, Key, Meta};
 
 pub(crate) use self::{download::get, upload::upload};
-use crate::{App, error::ApiError};
+use crate::{App, caller::Caller, error::ApiError};
 
 /// What `GET /data` says of a value.
 #[derive(Debug, Serialize)]
@@ -22,25 +22,27 @@ pub(crate) struct Listed {
     size: u64,
     content_type: String,
     created_at: String,
-    /// Values are kept until they are deleted.
+    /// Null without `--data-ttl`: kept until it is deleted.
     expires_at: Option<String>,
 }
 
 impl From<Meta> for Listed {
     fn from(meta: Meta) -> Self {
+        let text = |time: store::Time| time.to_rfc3339_opts(store::SecondsFormat::Millis, true);
         Self {
             size: meta.size,
             content_type: meta.content_type.as_str().to_owned(),
-            created_at: meta.created_at.to_rfc3339_opts(store::SecondsFormat::Millis, true),
-            expires_at: None,
+            created_at: text(meta.created_at),
+            expires_at: meta.expires_at.map(text),
             key: meta.key,
         }
     }
 }
 
-/// `GET /data`.
-pub(crate) async fn list(State(app): State<App>) -> Json<Vec<Listed>> {
-    Json(app.store.list().into_iter().map(Listed::from).collect())
+/// `GET /data`: the caller's own, as everywhere here.
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Vec<Listed>>, ApiError> {
+    let values = caller.space(&app.store)?.list();
+    Ok(Json(values.into_iter().map(Listed::from).collect()))
 }
 
 /// The key a path ends in.
@@ -57,13 +59,21 @@ impl<S: Send + Sync> FromRequestParts<S> for PathKey {
 }
 
 /// `DELETE /data/{key}`.
-pub(crate) async fn delete(State(app): State<App>, PathKey(key): PathKey) -> Result<StatusCode, ApiError> {
-    if app.store.delete(&key).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NoData(key)) }
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    PathKey(key): PathKey,
+) -> Result<StatusCode, ApiError> {
+    if caller.space(&app.store)?.delete(&key).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NoData(key))
+    }
 }
 
 /// `GET /clear_data`.
-pub(crate) async fn clear(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    app.store.clear().await?;
+pub(crate) async fn clear(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
+    caller.space(&app.store)?.clear().await?;
     Ok(Json(json!({ "message": "All data cleared" })))
 }
 

@@ -33,15 +33,16 @@ impl FromRequest<App> for Asked {
 
     async fn from_request(request: Request<Body>, app: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let Ok(caller) = Caller::from_request_parts(&mut parts, app).await;
+        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        caller.count_execution()?;
         let id = parts.extensions.get::<ExecutionId>().ok_or(ApiError::Internal)?.0;
         if !content_type(&parts.headers).is_some_and(|mime| is_json(&mime)) {
             return Err(ApiError::NotJson);
         }
         let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;
-        let request =
-            execute::request(&bytes, id, caller.tenant, app.engine.bounds(), app.config.max_code_size)?;
-        Ok(Self { request: ExecutionRequest { data: Some(app.store.clone()), ..request }, share })
+        let request = execute::request(&bytes, id, &caller, app.engine.bounds(), app.config.max_code_size)?;
+        let data = Some(caller.space(&app.store)?);
+        Ok(Self { request: ExecutionRequest { data, ..request }, share })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /execute_code`: its request and its response.
 
-use engine::{Bounds, Display, ExecutionRequest, Omitted, Outcome, Status, Tenant, Truncated, Usage};
+use engine::{Bounds, Display, ExecutionRequest, Omitted, Outcome, Status, Truncated, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -9,16 +9,18 @@ use super::{
     JsonObject,
     files::{Figure, OutputFile},
 };
-use crate::error::ApiError;
+use crate::{caller::Caller, error::ApiError};
 
-/// Parses and validates a request body; what the code may read of uploaded data is for the route to say.
+/// Parses and validates a request body, within what this caller may ask for; what the code may read of uploaded data is for the
+/// route to say.
 pub(crate) fn request(
     body: &[u8],
     id: Uuid,
-    tenant: Tenant,
+    caller: &Caller,
     bounds: &Bounds,
     max_code_size: u64,
 ) -> Result<ExecutionRequest, ApiError> {
+    let bounds = bounds.capped(caller.limits.timeout, caller.limits.memory);
     let mut fields = JsonObject::read(body)?;
     let code: Option<String> = fields.required("code");
     let input_data = fields.optional("input_data").unwrap_or_else(empty_object);
@@ -33,7 +35,19 @@ pub(crate) fn request(
     if code.len() as u64 > max_code_size {
         return Err(ApiError::CodeTooLarge { limit: max_code_size });
     }
-    Ok(ExecutionRequest { id, tenant, code, input_data, timeout, memory, stdin, args, files, data: None })
+    Ok(ExecutionRequest {
+        id,
+        tenant: caller.tenant.clone(),
+        concurrency: caller.limits.concurrency,
+        code,
+        input_data,
+        timeout,
+        memory,
+        stdin,
+        args,
+        files,
+        data: None,
+    })
 }
 
 fn empty_object() -> Box<RawValue> {
@@ -146,7 +160,7 @@ mod tests {
             default_memory: 512 << 20,
             max_memory: 2 << 30,
         };
-        request(body.as_bytes(), Uuid::nil(), Tenant::everyone(), &bounds, MAX_CODE)
+        request(body.as_bytes(), Uuid::nil(), &Caller::everyone(), &bounds, MAX_CODE)
     }
 
     async fn refused(body: &str) -> (u16, Value) {

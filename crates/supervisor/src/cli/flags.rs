@@ -31,6 +31,11 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_LISTEN", default_value = "0.0.0.0:8000", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
 
+    /// File with the keys of those who may call, a line each; read again when it changes [default: whoever can reach the API
+    /// may call].
+    #[arg(long, env = "CODE_SANDBOX_API_KEYS_FILE", value_name = "PATH")]
+    api_keys_file: Option<PathBuf>,
+
     /// Docker engine: `unix:///path` or `tcp://address:port` [default: $DOCKER_HOST, else the local socket].
     #[arg(long, env = "CODE_SANDBOX_DOCKER_HOST", value_name = "URL", value_parser = super::values::docker_host)]
     docker_host: Option<String>,
@@ -154,6 +159,10 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_DATA_LIMIT", default_value = "4g", value_name = "SIZE", value_parser = size("1", "1024t"))]
     data_limit: Bytes,
 
+    /// How long after its upload an uploaded value is deleted, also one that is there already [default: never].
+    #[arg(long, env = "CODE_SANDBOX_DATA_TTL", value_name = "TIME", value_parser = duration("1s", "3650days"))]
+    data_ttl: Option<Seconds>,
+
     /// How long running executions may go on after SIGTERM or SIGINT before they are cancelled.
     #[arg(long, env = "CODE_SANDBOX_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("0s", "24h"))]
     drain_timeout: Seconds,
@@ -218,6 +227,7 @@ impl Flags {
             listen: self.listen,
             docker_host,
             data_dir: self.data_dir,
+            api_keys_file: self.api_keys_file,
             drain_timeout: self.drain_timeout.0,
             log_format: self.log_format.into(),
             log_level: self.log_level.into(),
@@ -257,7 +267,11 @@ impl Flags {
             },
             // One for every execution, and a few that are on their way in.
             bodies: self.max_body.0.0.saturating_mul(u64::from(max_executions) + BODIES_IN),
-            store: StoreLimits { max_value_size: self.max_value_size.0.0, data_limit: self.data_limit.0.0 },
+            store: StoreLimits {
+                max_value_size: self.max_value_size.0.0,
+                data_limit: self.data_limit.0.0,
+                ttl: self.data_ttl.map(|ttl| ttl.0),
+            },
             container: Hardening {
                 image: self.image,
                 runtime: self.runtime,

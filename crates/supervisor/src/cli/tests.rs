@@ -84,3 +84,20 @@ fn flags_that_contradict_each_other_are_refused_with_both_names() {
         assert_eq!(config(&args).unwrap_err(), error);
     }
 }
+
+#[test]
+fn a_key_is_made_for_what_can_be_a_tenant() {
+    for (name, valid) in [("team-a", true), ("", false), ("a b", false), ("-a", false)] {
+        let parsed = Cli::try_parse_from(["code-sandbox", "keys", "new", "--", name]);
+        assert_eq!(parsed.is_ok(), valid, "{name}");
+    }
+    let error = Cli::try_parse_from(["code-sandbox", "keys", "new", "a/b"]).unwrap_err().to_string();
+    assert!(error.contains("a tenant's name is 1 to 64 characters"), "{error}");
+}
+
+#[test]
+fn values_live_for_ever_unless_a_time_is_given() {
+    assert_eq!(config(&[]).unwrap().store.ttl, None);
+    assert_eq!(config(&["--data-ttl", "1d"]).unwrap().store.ttl.unwrap().as_secs(), 86_400);
+    assert!(config(&["--data-ttl", "0s"]).unwrap_err().contains("takes a time from 1s to 3650days"));
+}

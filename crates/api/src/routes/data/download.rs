@@ -11,15 +11,17 @@ use axum::{
 use store::Meta;
 
 use super::PathKey;
-use crate::{App, error::ApiError};
+use crate::{App, caller::Caller, error::ApiError};
 
 /// Streams a value, in bounded memory whatever its size.
 pub(crate) async fn get(
     State(app): State<App>,
+    caller: Caller,
     PathKey(key): PathKey,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let value = app.store.read(&key, |meta| match wanted(&headers, meta) {
+    let space = caller.space(&app.store)?;
+    let value = space.read(&key, |meta| match wanted(&headers, meta) {
         Wanted::Part(range) => range,
         Wanted::All => 0..meta.size,
         Wanted::Nothing | Wanted::Impossible => 0..0,

@@ -12,13 +12,14 @@ use bytes::Bytes;
 use engine::json::{Rules, StreamCheck};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use store::{ContentType, InvalidContentType, Key, PutError, Upload};
+use store::{ContentType, InvalidContentType, Key, PutError, Space, Upload};
 use tokio::time::{Instant, timeout};
 
 use super::PathKey;
 use crate::{
-    App,
+    ApiConfig, App,
     body::announced,
+    caller::Caller,
     error::ApiError,
     routes::{content_type, is_json},
 };
@@ -35,6 +36,7 @@ const LEAST_RATE: usize = 16 << 10;
 /// Takes a value, in bounded memory whatever its size.
 pub(crate) async fn upload(
     State(app): State<App>,
+    caller: Caller,
     PathKey(key): PathKey,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
@@ -42,55 +44,62 @@ pub(crate) async fn upload(
     if announced(request.headers()).is_some_and(|length| length > limit.saturating_add(ENVELOPE)) {
         return Err(PutError::ValueTooLarge(limit).into());
     }
+    let space = caller.space(&app.store)?;
     let is_form = content_type(request.headers())
         .is_some_and(|mime| mime.essence_str() == mime::MULTIPART_FORM_DATA.essence_str());
     let upload = if is_form {
-        receive_form(&app, &key, request).await?
+        receive_form(&app.config, &space, &key, request).await?
     } else {
         let declared = request.headers().get(header::CONTENT_TYPE);
         let declared = declared.map(|value| value.to_str().map_err(|_| InvalidContentType)).transpose()?;
         let declared = declared.unwrap_or(mime::APPLICATION_OCTET_STREAM.as_ref()).to_owned();
-        receive(&app, &key, declared, &mut request.into_body().into_data_stream()).await?
+        receive(&app.config, &space, &key, declared, &mut request.into_body().into_data_stream()).await?
     };
     upload.commit().await?;
     Ok(Json(json!({ "message": format!("Data for key '{key}' uploaded successfully") })))
 }
 
 /// The form's one file. Nothing is stored before it has turned out that there is nothing else.
-async fn receive_form(app: &App, key: &Key, request: Request) -> Result<Upload, ApiError> {
+async fn receive_form(
+    config: &ApiConfig,
+    space: &Space,
+    key: &Key,
+    request: Request,
+) -> Result<Upload, ApiError> {
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| {
         ApiError::BadMultipart("The header 'Content-Type: multipart/form-data' must name the form's boundary")
     })?;
-    let upload = match next_field(app, &mut form).await? {
+    let upload = match next_field(config, &mut form).await? {
         Some(mut file) if file.file_name().is_some() => {
             let declared = file.content_type().unwrap_or(mime::APPLICATION_OCTET_STREAM.as_ref()).to_owned();
-            receive(app, key, declared, &mut file).await?
+            receive(config, space, key, declared, &mut file).await?
         }
         _ => return Err(ApiError::BadMultipart("The form holds no file")),
     };
-    match next_field(app, &mut form).await? {
+    match next_field(config, &mut form).await? {
         None => Ok(upload),
         Some(_) => Err(ApiError::BadMultipart("The form must hold exactly one file")),
     }
 }
 
-async fn next_field<'a>(app: &App, form: &'a mut Multipart) -> Result<Option<Field<'a>>, ApiError> {
-    Ok(timeout(app.config.body_idle, form.next_field()).await.map_err(|_| ApiError::SlowBody)??)
+async fn next_field<'a>(config: &ApiConfig, form: &'a mut Multipart) -> Result<Option<Field<'a>>, ApiError> {
+    Ok(timeout(config.body_idle, form.next_field()).await.map_err(|_| ApiError::SlowBody)??)
 }
 
 /// Writes the chunks to the store, checking on the way that what calls itself JSON is JSON.
 async fn receive(
-    app: &App,
+    config: &ApiConfig,
+    space: &Space,
     key: &Key,
     declared: String,
     chunks: &mut impl Chunks,
 ) -> Result<Upload, ApiError> {
     let mut json = declared.parse().is_ok_and(|mime| is_json(&mime)).then(|| StreamCheck::new(UPLOADED));
-    let mut upload = app.store.upload(key.clone(), ContentType::try_from(declared)?).await?;
+    let mut upload = space.upload(key.clone(), ContentType::try_from(declared)?).await?;
     let (began, mut received) = (Instant::now(), 0);
-    while let Some(chunk) = chunks.next_chunk(app.config.body_idle).await? {
+    while let Some(chunk) = chunks.next_chunk(config.body_idle).await? {
         received += chunk.len();
-        if began.elapsed() > app.config.body_total + Duration::from_secs((received / LEAST_RATE) as u64) {
+        if began.elapsed() > config.body_total + Duration::from_secs((received / LEAST_RATE) as u64) {
             return Err(ApiError::SlowBody);
         }
         if let Some(check) = &mut json {

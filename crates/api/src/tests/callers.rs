@@ -1,0 +1,273 @@
+//! Who may call, and what is whose.
+
+use std::fs;
+
+use engine::Tenant;
+use keys::{KeysFile, NewKey};
+
+use super::*;
+
+/// A tenant's key, and its line.
+fn key_of(tenant: &str, limits: &str) -> (String, String) {
+    let key = NewKey::generate().unwrap();
+    let line = format!("{} {limits}\n", key.line(&Tenant::try_from(tenant).unwrap()));
+    (key.as_str().to_owned(), line)
+}
+
+async fn with_lines(lines: &str, test: impl AsyncFnOnce(&Service)) {
+    with_keys(Some(Keyring::parse(lines).unwrap()), test).await;
+}
+
+impl Service {
+    async fn send_as(&self, key: &str, method: &str, path: &str, body: impl Into<Body>) -> Response<Body> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    async fn json_as(&self, key: &str, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+        json_of(self.send_as(key, method, path, body.to_owned()).await).await
+    }
+
+    async fn execute_as(&self, key: &str, body: Value) -> (StatusCode, Value) {
+        self.json_as(key, "POST", "/execute_code", &body.to_string()).await
+    }
+}
+
+/// Everything there is, and something that is not.
+const ROUTES: [(&str, &str); 12] = [
+    ("POST", "/execute_code"),
+    ("GET", "/execute_code"),
+    ("POST", "/execute_code/stream"),
+    ("POST", "/upload_data/k"),
+    ("POST", "/upload_data/"),
+    ("GET", "/get_data/k"),
+    ("GET", "/data"),
+    ("DELETE", "/data/k"),
+    ("GET", "/clear_data"),
+    ("GET", "/nowhere"),
+    ("GET", "/health/none"),
+    ("GET", "//health"),
+];
+
+#[tokio::test]
+async fn no_route_but_the_health_checks_answers_without_a_key_of_the_file() {
+    let (key, line) = key_of("a", "");
+    with_lines(&line, async |service| {
+        service.json_as(&key, "POST", "/upload_data/k", "1").await;
+        let digest = line.split_whitespace().nth(1).unwrap();
+        let wrong = [
+            format!("Bearer {}", NewKey::generate().unwrap().as_str()),
+            format!("Bearer {digest}"),
+            format!("Bearer {}", &key[..67]),
+            format!("Basic {key}"),
+            format!("Bearer{key}"),
+            key.clone(),
+            "Bearer ".to_owned(),
+            "\u{e4}".to_owned(),
+        ];
+        for (method, path) in ROUTES {
+            for authorization in [None].into_iter().chain(wrong.iter().map(Some)) {
+                let request =
+                    Request::builder().method(method).uri(path).header("content-type", "application/json");
+                let request = authorization
+                    .into_iter()
+                    .fold(request, |request, text| request.header("authorization", text));
+                let refused = service.send(request.body("{}".into()).unwrap()).await;
+                assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{method} {path} {authorization:?}");
+                assert_eq!(header(&refused, "www-authenticate"), "Bearer");
+                assert!(!header(&refused, "x-request-id").is_empty());
+                assert!(json_of(refused).await.1["detail"].is_string());
+            }
+        }
+        for path in ["/health", "/health/live"] {
+            let open = service.send(Request::get(path).body(Body::empty()).unwrap()).await;
+            assert_eq!((open.status(), header(&open, "x-authentication")), (StatusCode::OK, "api-key"));
+        }
+        // Nothing of all that was done.
+        assert_eq!(service.json_as(&key, "GET", "/get_data/k", "").await, (StatusCode::OK, json!(1)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_its_key_everything_answers_as_it_does_without_keys() {
+    let (key, line) = key_of("a", "");
+    with_lines(&line, async |service| {
+        let (status, answer) = service.execute_as(&key, json!({ "code": "a = 1" })).await;
+        assert_eq!((status, &answer["result"]), (StatusCode::OK, &json!({ "a": 1 })));
+        for (method, path, status) in [
+            ("POST", "/upload_data/k", 200),
+            ("GET", "/get_data/k", 200),
+            ("GET", "/data", 200),
+            ("DELETE", "/data/k", 204),
+            ("GET", "/clear_data", 200),
+            ("GET", "/nowhere", 404),
+            ("GET", "/execute_code", 405),
+            ("GET", "/health", 200),
+        ] {
+            assert_eq!(
+                service.send_as(&key, method, path, "1").await.status().as_u16(),
+                status,
+                "{method} {path}"
+            );
+        }
+        let request = Request::get("/data").header("authorization", format!("bearer  {key} "));
+        assert_eq!(service.send(request.body(Body::empty()).unwrap()).await.status(), StatusCode::OK);
+        // Which of the two would count?
+        let twice = Request::get("/data").header("authorization", format!("Bearer {key}"));
+        let twice = twice.header("authorization", format!("Bearer {key}"));
+        let twice = service.send(twice.body(Body::empty()).unwrap()).await;
+        assert_eq!(twice.status(), StatusCode::UNAUTHORIZED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_keys_nobody_needs_one_and_health_says_so() {
+    with_service(async |service| {
+        assert_eq!(service.json_as("whatever", "GET", "/data", "").await, (StatusCode::OK, json!([])));
+        let health = service.send(Request::get("/health").body(Body::empty()).unwrap()).await;
+        assert_eq!(header(&health, "x-authentication"), "none");
+        service.engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+        let unhealthy = service.send(Request::get("/health").body(Body::empty()).unwrap()).await;
+        assert_eq!(unhealthy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(header(&unhealthy, "x-authentication"), "none");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_has_no_key_is_answered_before_the_body_is_read() {
+    let (_, line) = key_of("a", "");
+    with_lines(&line, async |service| {
+        for path in ["/execute_code", "/upload_data/k"] {
+            let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+            let request =
+                Request::post(path).header("content-type", "application/json").body(silent).unwrap();
+            // A body that is read and does not come is a 408 after 200 ms.
+            let answer = tokio::time::timeout(Duration::from_millis(150), service.send(request)).await;
+            assert_eq!(answer.unwrap().status(), StatusCode::UNAUTHORIZED);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_one_tenants_is_to_another_as_if_it_were_not_there() {
+    let ((a, line_a), (b, line_b), (a2, line_a2)) = (key_of("a", ""), key_of("b", ""), key_of("a", ""));
+    with_lines(&(line_a + &line_b + &line_a2), async |service| {
+        let missing = (StatusCode::NOT_FOUND, json!({ "detail": "No data found for key 'k'" }));
+        service.json_as(&a, "POST", "/upload_data/k", "\"of a\"").await;
+        assert_eq!(service.json_as(&b, "GET", "/get_data/k", "").await, missing);
+        assert_eq!(service.json_as(&b, "DELETE", "/data/k", "").await, missing);
+        assert_eq!(service.json_as(&b, "GET", "/data", "").await, (StatusCode::OK, json!([])));
+        service.json_as(&b, "GET", "/clear_data", "").await;
+        service.json_as(&b, "POST", "/upload_data/k", "\"of b\"").await;
+        // The same for every key of the tenant.
+        for key in [&a, &a2] {
+            assert_eq!(service.json_as(key, "GET", "/get_data/k", "").await.1, json!("of a"));
+            assert_eq!(service.json_as(key, "GET", "/data", "").await.1.as_array().unwrap().len(), 1);
+        }
+        service.json_as(&a, "GET", "/clear_data", "").await;
+        assert_eq!(service.json_as(&a, "GET", "/data", "").await.1, json!([]));
+        assert_eq!(service.json_as(&b, "GET", "/get_data/k", "").await.1, json!("of b"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn code_reads_the_data_of_its_own_tenant_alone() {
+    let ((a, line_a), (b, line_b)) = (key_of("a", ""), key_of("b", ""));
+    with_lines(&(line_a + &line_b), async |service| {
+        service.json_as(&a, "POST", "/upload_data/k", "\"of a\"").await;
+        service.json_as(&b, "POST", "/upload_data/other", "1").await;
+        let code = json!({ "code": "keys = list(data)\nvalue = data.get('k')\nthere = 'k' in data" });
+        let seen = async |key: &str| service.execute_as(key, code.clone()).await.1["result"].clone();
+        assert_eq!(seen(&a).await, json!({ "keys": ["k"], "value": "of a", "there": true }));
+        assert_eq!(seen(&b).await, json!({ "keys": ["other"], "value": null, "there": false }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenants_own_limits_are_told_as_those_for_everybody_are() {
+    let ((a, line_a), (b, line_b)) = (key_of("a", "timeout=2s memory=128m data=3k"), key_of("b", ""));
+    with_lines(&(line_a + &line_b), async |service| {
+        let (status, answer) =
+            service.execute_as(&a, json!({ "code": "", "timeout": 2.5, "memory_mb": 129 })).await;
+        let messages: Vec<_> =
+            answer["detail"].as_array().unwrap().iter().map(|error| error["msg"].as_str().unwrap()).collect();
+        assert_eq!(
+            (status, messages),
+            (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                vec!["Input should be less than or equal to 2", "Input should be less than or equal to 128"]
+            )
+        );
+        let within = json!({ "code": "", "timeout": 2, "memory_mb": 128 });
+        assert_eq!(service.execute_as(&a, within).await.0, StatusCode::OK);
+        // What is not asked for is no more either.
+        let (status, answer) = service.execute_as(&a, json!({ "code": "while True: pass" })).await;
+        assert_eq!((status, &answer["error"]), (StatusCode::OK, &json!("time limit of 2 s exceeded")));
+        let other = json!({ "code": "", "timeout": 2.5, "memory_mb": 129 });
+        assert_eq!(service.execute_as(&b, other).await.0, StatusCode::OK);
+
+        let value = json!("x".repeat(1500)).to_string();
+        assert_eq!(service.json_as(&a, "POST", "/upload_data/1", &value).await.0, StatusCode::OK);
+        let (status, answer) = service.json_as(&a, "POST", "/upload_data/2", &value).await;
+        assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(
+            answer["detail"],
+            "The tenant's stored data has reached its limit of 3072 bytes: delete some of it"
+        );
+        assert_eq!(service.json_as(&b, "POST", "/upload_data/2", &value).await.0, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenant_over_its_rate_is_told_when_to_come_back_and_the_others_are_not_held_up() {
+    let ((a, line_a), (b, line_b)) = (key_of("a", "rate=2/m"), key_of("b", ""));
+    with_lines(&(line_a + &line_b), async |service| {
+        for _ in 0..2 {
+            assert_eq!(service.execute_as(&a, json!({ "code": "" })).await.0, StatusCode::OK);
+        }
+        let refused = service.send_as(&a, "POST", "/execute_code", "{}").await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        let wait: u64 = header(&refused, "retry-after").parse().unwrap();
+        assert!((15..=30).contains(&wait), "{wait}");
+        let detail = json_of(refused).await.1["detail"].as_str().unwrap().to_owned();
+        assert!(
+            detail.starts_with("This tenant's executions are limited to 2 a minute: try again in"),
+            "{detail}"
+        );
+        // It is executions that are counted.
+        assert_eq!(service.json_as(&a, "GET", "/data", "").await.0, StatusCode::OK);
+        assert_eq!(service.execute_as(&b, json!({ "code": "" })).await.0, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_removed_from_the_file_stops_working_and_a_new_one_begins_to() {
+    let ((old, old_line), (new, new_line)) = (key_of("a", ""), key_of("a", ""));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    fs::write(&path, &old_line).unwrap();
+    let mut file = KeysFile::open(path.clone()).unwrap();
+    with_keys(Some(file.keyring().clone()), async |service| {
+        service.json_as(&old, "POST", "/upload_data/k", "1").await;
+        let status = async |key: &str| service.send_as(key, "GET", "/get_data/k", "").await.status().as_u16();
+        fs::write(&path, old_line + &new_line).unwrap();
+        file.reload().unwrap();
+        assert_eq!((status(&old).await, status(&new).await), (200, 200));
+        fs::write(&path, new_line).unwrap();
+        file.reload().unwrap();
+        assert_eq!((status(&old).await, status(&new).await), (401, 200));
+    })
+    .await;
+}
