@@ -7,6 +7,7 @@ source scripts/tools.sh
 
 need_rust
 need_cargo_tool cargo-nextest
+need_test_clients
 scripts/docker.sh
 scripts/images.sh "${1:-all}"
 

@@ -56,6 +56,18 @@ make_venv() {
   apt_install python3-venv && python3 -m venv "$tools/venv"
 }
 
+# The clients from PyPI that the end-to-end tests use.
+need_test_clients() {
+  local wanted
+  wanted=$(sha256sum tests/requirements.txt)
+  [ "$(cat "$tools/venv/.test-clients" 2>/dev/null)" != "$wanted" ] || return 0
+  say "installing the tests' clients into target/tools"
+  make_venv || fail "python3 with venv is missing" "install python3 and python3-venv"
+  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt ||
+    fail "the tests' clients could not be installed: see above"
+  printf '%s\n' "$wanted" >"$tools/venv/.test-clients"
+}
+
 need_shellcheck() {
   have shellcheck || apt_install shellcheck || fail "shellcheck is missing" "install it: apt-get install shellcheck"
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test framework fails by panicking")]
 
 pub mod docker;
+pub mod keys;
 pub mod product;
 
 pub use self::product::{Product, Run};

@@ -2,21 +2,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use e2e::{Product, eventually, product::run_binary};
+use e2e::{Product, eventually, keys::new_key, product::run_binary};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-
-/// `code-sandbox keys new TENANT`: the key, and its line.
-#[expect(clippy::unwrap_used, reason = "part of a test")]
-async fn new_key(tenant: &str) -> (String, String) {
-    let output = run_binary(&["keys", "new", tenant]).await;
-    assert!(output.status.success());
-    let said = String::from_utf8(output.stderr).unwrap();
-    let key = said.split_whitespace().last().unwrap().to_owned();
-    let line = String::from_utf8(output.stdout).unwrap();
-    assert!(line.starts_with(tenant) && line.lines().count() == 1 && !line.contains(&key), "{line}");
-    (key, line)
-}
 
 /// As a program that must not be seen half-way does it.
 #[expect(clippy::unwrap_used, reason = "part of a test")]

@@ -158,6 +158,19 @@ impl ApiError {
         }
     }
 
+    /// For a model to read.
+    pub(crate) fn told_in_words(&self) -> String {
+        self.log();
+        let detail = match self {
+            Self::Invalid(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            _ => self.detail().as_str().unwrap_or_default().to_owned(),
+        };
+        match self.retry_after() {
+            Some(seconds) => format!("{detail}. Try again in {seconds} s."),
+            None => detail,
+        }
+    }
+
     /// For a client that has had its status and headers already.
     pub(crate) fn told_late(&self) -> serde_json::Value {
         self.log();

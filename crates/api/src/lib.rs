@@ -4,6 +4,7 @@ mod body;
 mod caller;
 mod error;
 mod json_check;
+mod mcp;
 mod request_id;
 mod router;
 mod routes;

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     App, body, caller,
     error::ApiError,
-    request_id,
+    mcp, request_id,
     routes::{data, execute, health},
     same_origin,
 };
@@ -26,6 +26,7 @@ pub fn router(app: App) -> Router {
         .route("/health/live", get(health::live))
         .route("/execute_code", post(execute::execute))
         .route("/execute_code/stream", post(execute::stream))
+        .route("/mcp", mcp::route(&app))
         .route("/upload_data/", post(data::without_key))
         .route("/upload_data/{*key}", post(data::upload))
         .route("/get_data/", get(data::without_key))

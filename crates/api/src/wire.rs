@@ -4,5 +4,7 @@ pub(crate) mod events;
 pub(crate) mod execute;
 mod files;
 mod json_object;
+mod utf8;
 
 pub(crate) use self::json_object::{Field, FieldError, JsonObject, MOST_ERRORS, Mismatch};
+pub(crate) use self::utf8::Utf8;

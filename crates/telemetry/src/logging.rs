@@ -20,7 +20,7 @@ pub enum Format {
 }
 
 /// Crates that, below this level, write what containers and requests hold into the log.
-const TALKATIVE: [&str; 4] = ["bollard", "hyper", "hyper_util", "h2"];
+const TALKATIVE: [&str; 5] = ["bollard", "hyper", "hyper_util", "h2", "rmcp"];
 
 /// Installs the log for the whole process, panics among it: by place, not by message, which may quote what a request holds.
 pub fn install(format: Format, level: LevelFilter) {

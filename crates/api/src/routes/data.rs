@@ -12,7 +12,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{InvalidKey, Key, Meta};
 
-pub(crate) use self::{download::get, upload::upload};
+pub(crate) use self::{
+    download::get,
+    upload::{receive, upload},
+};
 use crate::{App, caller::Caller, error::ApiError};
 
 /// What `GET /data` says of a value.

@@ -38,10 +38,11 @@ impl Service {
 }
 
 /// Everything there is, and something that is not.
-const ROUTES: [(&str, &str); 12] = [
+const ROUTES: [(&str, &str); 13] = [
     ("POST", "/execute_code"),
     ("GET", "/execute_code"),
     ("POST", "/execute_code/stream"),
+    ("POST", "/mcp"),
     ("POST", "/upload_data/k"),
     ("POST", "/upload_data/"),
     ("GET", "/get_data/k"),

@@ -21,6 +21,21 @@ pub(crate) struct FieldError {
     input: Value,
 }
 
+/// `timeout: Input should be greater than 0`.
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The first is "body".
+        for (index, part) in self.loc.iter().skip(1).enumerate() {
+            let dot = if index > 0 { "." } else { "" };
+            match part {
+                Value::String(name) => write!(f, "{dot}{name}")?,
+                part => write!(f, "{dot}{part}")?,
+            }
+        }
+        write!(f, ": {}", self.msg)
+    }
+}
+
 /// A JSON object whose fields are taken out one by one.
 pub(crate) struct JsonObject<'a> {
     whole: &'a RawValue,

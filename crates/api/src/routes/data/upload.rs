@@ -87,7 +87,7 @@ async fn next_field<'a>(config: &ApiConfig, form: &'a mut Multipart) -> Result<O
 }
 
 /// Writes the chunks to the store, checking on the way that what calls itself JSON is JSON.
-async fn receive(
+pub(crate) async fn receive(
     config: &ApiConfig,
     space: &Space,
     key: &Key,
@@ -114,7 +114,7 @@ async fn receive(
 }
 
 /// Bytes that come a chunk at a time.
-trait Chunks {
+pub(crate) trait Chunks {
     async fn next_chunk(&mut self, idle: Duration) -> Result<Option<Bytes>, ApiError>;
 }
 

@@ -1,0 +1,134 @@
+//! Calls under way, for the notifications that cancel them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use engine::Tenant;
+use rmcp::model::RequestId;
+use serde::Deserialize;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+/// Which call. Clients number their requests alike: only their session tells them apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct CallId {
+    tenant: Tenant,
+    session: String,
+    request: RequestId,
+}
+
+impl CallId {
+    pub(super) fn new(tenant: &Tenant, session: &str, request: &RequestId) -> Self {
+        Self { tenant: tenant.clone(), session: session.to_owned(), request: request.clone() }
+    }
+}
+
+/// Every call that can be cancelled. Bounded by the requests that are being answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls(Arc<Mutex<HashMap<CallId, CancellationToken>>>);
+
+/// Forgotten when dropped.
+#[derive(Debug)]
+pub(super) struct Entered {
+    id: CallId,
+    token: CancellationToken,
+    calls: Calls,
+}
+
+impl Calls {
+    pub(super) fn enter(&self, id: CallId) -> Entered {
+        let token = CancellationToken::new();
+        // A client that uses an id twice can cancel the later call alone.
+        self.map().insert(id.clone(), token.clone());
+        Entered { id, token, calls: self.clone() }
+    }
+
+    pub(super) fn cancel(&self, id: &CallId) {
+        if let Some(token) = self.map().get(id) {
+            token.cancel();
+        }
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<CallId, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entered {
+    pub(super) fn cancelled(&self) -> WaitForCancellationFuture<'_> {
+        self.token.cancelled()
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.calls.map().remove(&self.id);
+    }
+}
+
+/// As much of a JSON-RPC message as concerns us here; what it is otherwise is checked by the library.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message {
+    method: String,
+    params: Params,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Params {
+    request_id: Option<RequestId>,
+}
+
+impl Message {
+    pub(super) fn peek(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    pub(super) fn begins_session(&self) -> bool {
+        self.method == "initialize"
+    }
+
+    /// The call that it is to end.
+    pub(super) fn cancels(&self, tenant: &Tenant, session: Option<&str>) -> Option<CallId> {
+        let request = self.params.request_id.as_ref().filter(|_| self.method == "notifications/cancelled")?;
+        Some(CallId::new(tenant, session?, request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cancels(tenant: &str, session: Option<&str>, message: &str) -> Option<CallId> {
+        Message::peek(message.as_bytes()).cancels(&Tenant::try_from(tenant).unwrap(), session)
+    }
+
+    const CANCEL: &str = r#"{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5, "reason": "x"}}"#;
+
+    #[test]
+    fn a_cancellation_ends_the_call_of_its_own_session_and_tenant_alone() {
+        let calls = Calls::default();
+        let id = |tenant, session| cancels(tenant, Some(session), CANCEL).unwrap();
+        let entered = calls.enter(id("a", "s"));
+        for other in [id("b", "s"), id("a", "t")] {
+            calls.cancel(&other);
+            assert!(!entered.token.is_cancelled());
+        }
+        calls.cancel(&id("a", "s"));
+        assert!(entered.token.is_cancelled());
+        drop(entered);
+        assert!(calls.map().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_cancellation_cancels_nothing() {
+        assert!(cancels("a", None, CANCEL).is_none());
+        for message in
+            ["", "[]", "{}", r#"{"method": "tools/call", "params": {"requestId": 5}}"#, r#"{"method": 5}"#]
+        {
+            assert!(cancels("a", Some("s"), message).is_none());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The tools `upload_data` and `list_data`.
+
+use axum::body::Body;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde::Deserialize;
+use serde_json::json;
+use store::Key;
+
+use super::Call;
+use crate::{
+    error::ApiError,
+    routes::data::{Listed, receive},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uploaded {
+    key: Key,
+    content: String,
+    #[serde(default)]
+    encoding: Encoding,
+    content_type: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+enum Encoding {
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "base64")]
+    Base64,
+}
+
+pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
+    let wrong = |reason: String| Ok(CallToolResult::error(vec![ContentBlock::text(reason)]));
+    let Uploaded { key, content, encoding, content_type } = match serde_json::from_value(call.arguments) {
+        Ok(uploaded) => uploaded,
+        Err(error) => return wrong(error.to_string()),
+    };
+    let (bytes, usual_type) = match encoding {
+        Encoding::Utf8 => (content.into_bytes(), mime::TEXT_PLAIN_UTF_8),
+        Encoding::Base64 => match BASE64_STANDARD.decode(content) {
+            Ok(bytes) => (bytes, mime::APPLICATION_OCTET_STREAM),
+            Err(error) => return wrong(format!("content is not base64: {error}")),
+        },
+    };
+    let content_type = content_type.unwrap_or_else(|| usual_type.to_string());
+    let space = call.caller.space(&call.app.store)?;
+    let mut body = Body::from(bytes).into_data_stream();
+    let meta = receive(&call.app.config, &space, &key, content_type, &mut body).await?.commit().await?;
+    let text = format!("Data for key '{key}' uploaded successfully: in code it is data[\"{key}\"]");
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = serde_json::to_value(Listed::from(meta)).ok();
+    Ok(result)
+}
+
+pub(super) fn list_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
+    let listed: Vec<Listed> =
+        call.caller.space(&call.app.store)?.list().into_iter().map(Listed::from).collect();
+    Ok(CallToolResult::structured(json!({ "data": listed })))
+}

@@ -1,0 +1,135 @@
+//! The tool `execute_python`.
+
+use std::time::Duration;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use engine::{ExecuteError, ExecutionRequest, Live, Outcome, Output, Status};
+use rmcp::{
+    Peer, RoleServer,
+    model::{CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken},
+};
+use tokio::{
+    sync::mpsc::Receiver,
+    time::{Instant, timeout_at},
+};
+
+use super::Call;
+use crate::{
+    error::ApiError,
+    wire::{Utf8, execute},
+};
+
+/// Output that comes within this time goes into one notification.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// Runs code. Text for the model, the whole answer as structured content, figures as images.
+pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, ApiError> {
+    let Call { app, caller, arguments, id, context } = call;
+    caller.count_execution()?;
+    let body = serde_json::to_vec(&arguments).map_err(|_| ApiError::Internal)?;
+    let request = execute::request(&body, id.0, caller, app.engine.bounds(), app.config.max_code_size)?;
+    let request = ExecutionRequest { data: Some(caller.space(&app.store)?), ..request };
+    let outcome = match context.meta.get_progress_token() {
+        Some(token) => follow(app, request, token, &context.peer).await?,
+        None => app.engine.execute(request).await?,
+    };
+    result(id.0, outcome)
+}
+
+/// The same with its output as progress, as it comes.
+async fn follow(
+    app: &crate::App,
+    request: ExecutionRequest,
+    token: ProgressToken,
+    peer: &Peer<RoleServer>,
+) -> Result<Outcome, ExecuteError> {
+    let (live, outputs) = Live::new();
+    let run = app.engine.execute_live(request, live);
+    let (outcome, [stdout, stderr]) = tokio::join!(run, tell(outputs, token, peer));
+    Ok(Outcome { stdout, stderr, ..outcome? })
+}
+
+async fn tell(mut outputs: Receiver<Output>, token: ProgressToken, peer: &Peer<RoleServer>) -> [String; 2] {
+    let (mut decoders, mut texts) = ([Utf8::default(), Utf8::default()], [String::new(), String::new()]);
+    let mut decode = |output: Output| {
+        let (stream, bytes) = match output {
+            Output::Started => return String::new(),
+            Output::Stdout(bytes) => (0, bytes),
+            Output::Stderr(bytes) => (1, bytes),
+        };
+        let text = decoders[stream].decode(&bytes);
+        texts[stream].push_str(&text);
+        text
+    };
+    let mut progress = 0.0;
+    while let Some(output) = outputs.recv().await {
+        let (mut message, until) = (decode(output), Instant::now() + GATHER);
+        while let Ok(Some(output)) = timeout_at(until, outputs.recv()).await {
+            message.push_str(&decode(output));
+        }
+        if !message.is_empty() {
+            progress += message.len() as f64;
+            let told = ProgressNotificationParam::new(token.clone(), progress).with_message(message);
+            // A client that has left is noticed by whoever called us.
+            let _ = peer.notify_progress(told).await;
+        }
+    }
+    for (text, decoder) in texts.iter_mut().zip(&mut decoders) {
+        text.push_str(decoder.end());
+    }
+    texts
+}
+
+fn result(id: uuid::Uuid, mut outcome: Outcome) -> Result<CallToolResult, ApiError> {
+    let is_error = outcome.status != Status::Ok;
+    let mut images: Vec<String> = std::mem::take(&mut outcome.figures)
+        .iter()
+        .map(|figure| BASE64_STANDARD.encode(&figure.png))
+        .collect();
+    // A figure that is the last line's value is among the figures already.
+    let shown = outcome.display.as_mut().and_then(|display| display.png.take());
+    images.extend(shown.filter(|png| !images.contains(png)));
+    let mut content = vec![ContentBlock::text(text(&outcome))];
+    content.extend(images.into_iter().map(|png| ContentBlock::image(png, "image/png")));
+
+    let mut structured =
+        serde_json::to_value(execute::Response::new(id, outcome)).map_err(|_| ApiError::Internal)?;
+    if let Some(fields) = structured.as_object_mut() {
+        fields.remove("figures");
+    }
+    let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+    result.structured_content = Some(structured);
+    Ok(result)
+}
+
+/// What a person at a terminal would have seen, and what has become of it.
+fn text(outcome: &Outcome) -> String {
+    let mut text = outcome.stdout.clone();
+    let mut add = |title: &str, part: &str| {
+        if !part.is_empty() {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(title);
+            text.push_str(part);
+        }
+    };
+    add("[stderr]\n", &outcome.stderr);
+    if let Some(display) = &outcome.display {
+        add("[value of the last line]\n", &display.text);
+    }
+    if let Some(result) = outcome.result.as_ref().filter(|result| result.get() != "{}") {
+        add("[variables]\n", result.get());
+    }
+    let names = |items: Vec<&str>| items.join(", ");
+    add("[files] ", &names(outcome.files.iter().map(|file| file.path.as_str()).collect()));
+    add("[left out] ", &names(outcome.omitted.iter().map(|omitted| omitted.name.as_str()).collect()));
+    if outcome.status != Status::Ok {
+        let error = outcome.error.as_deref().unwrap_or_default();
+        add(
+            &format!("[{}] ", outcome.status.as_str()),
+            if error.is_empty() { "no more is known" } else { error },
+        );
+    }
+    text
+}
