@@ -26,8 +26,7 @@ make_site() {
 }
 
 need_rust
-scripts/docker.sh
-scripts/images.sh runner
+[ -n "${BENCH_IMAGE_IS_THERE:-}" ] || { scripts/docker.sh && scripts/images.sh runner; }
 make_site
 say "building the release"
 cargo build --release --quiet --locked -p bench
