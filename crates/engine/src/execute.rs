@@ -68,7 +68,7 @@ impl Engine {
         let id = request.id;
         let arrived = Instant::now();
         let mut watch = Watch { id, arrived, observer: Some(&*self.shared.observer) };
-        let admitted = self.shared.admission.admit().await;
+        let admitted = self.shared.admission.admit(&request.tenant, request.concurrency).await;
         let waited = arrived.elapsed();
         let outcome = match admitted {
             Ok(_admitted) => self.run(request, sink).await,
