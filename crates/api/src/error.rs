@@ -3,6 +3,8 @@
 //! Every error but an unhealthy `/health` is `{"detail": ...}`. What is the client's fault says what to do about it; what is ours is logged and
 //! told without its inside.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::multipart::MultipartError,
@@ -33,6 +35,7 @@ pub(crate) enum ApiError {
     BadContentType(InvalidContentType),
     BadMultipart(&'static str),
     NoData(Key),
+    NoExecution(String),
     BadRange {
         size: u64,
     },
@@ -54,9 +57,9 @@ pub(crate) enum ApiError {
     Internal,
 }
 
-/// Seconds after which a client may try again: a slot comes free in about the time of one execution, a restarted
-/// engine or control plane is back in a few seconds.
-const SLOT_RETRY: u32 = 1;
+/// Seconds after which a client may try again: memory for its body comes free as soon as others have been read, a
+/// restarted engine or control plane is back in a few seconds. When a turn comes free admission estimates itself.
+const BODIES_RETRY: u32 = 1;
 const RESTART_RETRY: u32 = 5;
 
 impl ApiError {
@@ -71,7 +74,7 @@ impl ApiError {
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::RateExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unhealthy(_) | Self::BodiesTooLarge => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoSuchRoute | Self::NoData(_) => StatusCode::NOT_FOUND,
+            Self::NoSuchRoute | Self::NoData(_) | Self::NoExecution(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::CodeTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -116,6 +119,7 @@ impl ApiError {
             Self::Unhealthy(error) => json!(error.to_string()),
             Self::BodiesTooLarge => json!("Too many large requests at once"),
             Self::NoData(key) => json!(format!("No data found for key '{key}'")),
+            Self::NoExecution(id) => json!(format!("No execution with id '{id}'")),
             Self::BadRange { size } => json!(format!("The range lies outside the value's {size} bytes")),
             Self::SlowBody => json!("The request body came too slowly"),
             Self::BrokenBody => json!("The request body ended early"),
@@ -148,10 +152,13 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            // Whole seconds, so that whoever waits them comes in.
-            Self::RateExceeded(exceeded) => Some(exceeded.wait.as_secs_f64().ceil().max(1.0) as u32),
-            Self::Execute(ExecuteError::Admission(AdmissionError::Draining)) => Some(RESTART_RETRY),
-            Self::Execute(ExecuteError::Admission(_)) | Self::BodiesTooLarge => Some(SLOT_RETRY),
+            Self::RateExceeded(exceeded) => Some(whole_seconds(exceeded.wait)),
+            Self::Execute(ExecuteError::Admission(error)) => Some(match error {
+                AdmissionError::QueueFull { retry_after, .. }
+                | AdmissionError::QueueTimeout { retry_after, .. } => whole_seconds(*retry_after),
+                AdmissionError::Draining => RESTART_RETRY,
+            }),
+            Self::BodiesTooLarge => Some(BODIES_RETRY),
             Self::Unhealthy(_) => Some(RESTART_RETRY),
             Self::Execute(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RESTART_RETRY),
             _ => None,
@@ -189,6 +196,11 @@ impl ApiError {
             _ => {}
         }
     }
+}
+
+/// Rounded up, so that whoever waits them comes in.
+fn whole_seconds(wait: Duration) -> u32 {
+    wait.as_secs_f64().ceil().max(1.0) as u32
 }
 
 /// Our own texts begin with an ASCII letter.

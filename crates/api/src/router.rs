@@ -13,7 +13,7 @@ use crate::{
     App, body, caller,
     error::ApiError,
     mcp, request_id,
-    routes::{data, execute, health},
+    routes::{data, execute, executions, health},
     same_origin,
 };
 
@@ -27,6 +27,8 @@ pub fn router(app: App) -> Router {
         .route("/execute_code", post(execute::execute))
         .route("/execute_code/stream", post(execute::stream))
         .route("/mcp", mcp::route(&app))
+        .route("/executions", get(executions::list))
+        .route("/executions/{id}", delete(executions::cancel))
         .route("/upload_data/", post(data::without_key))
         .route("/upload_data/{*key}", post(data::upload))
         .route("/get_data/", get(data::without_key))

@@ -2,6 +2,7 @@
 
 pub(crate) mod data;
 pub(crate) mod execute;
+pub(crate) mod executions;
 pub(crate) mod health;
 
 use axum::http::{HeaderMap, header};

@@ -1,75 +1,118 @@
-//! Admission: a bounded queue, then a turn.
+//! Admission: a bounded queue, then a turn. [`fair`] decides whose, [`turn_time`] estimates when.
 
-use std::{num::NonZeroU32, time::Duration};
+mod fair;
+mod turn_time;
+
+use std::{
+    num::NonZeroU32,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time,
+    sync::{oneshot, watch},
+    time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
+
+use self::{
+    fair::{Queue, Ticket},
+    turn_time::TurnTime,
+};
+use crate::tenant::Tenant;
 
 /// Decides who may run now, who waits and who is turned away.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    /// One permit for every request inside, waiting or running.
-    queue: Semaphore,
-    queue_size: u32,
-    /// One permit for every execution that may run.
-    turns: Semaphore,
+    inside: Mutex<Inside>,
+    /// How many run.
+    running: watch::Sender<usize>,
     max_executions: u32,
+    queue_size: u32,
     patience: Duration,
     closed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Inside {
+    /// Who waits is told of a turn by a message, and of having been pushed out by its absence.
+    queue: Queue<oneshot::Sender<()>>,
+    turn_time: TurnTime,
 }
 
 /// Why a request was turned away.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmissionError {
-    /// As many requests wait as may.
-    #[error("the queue is full: {0} requests are waiting")]
-    QueueFull(u32),
+    /// As many requests wait as may, and no tenant has more of them than this one.
+    #[error("the queue is full: {waiting} requests are waiting")]
+    QueueFull {
+        /// As many as may.
+        waiting: u32,
+        /// When the queue will have been served, as far as can be told; from a second to a minute.
+        retry_after: Duration,
+    },
     /// No turn came in time.
-    #[error("no execution slot came free within {} s", .0.as_secs_f64())]
-    QueueTimeout(Duration),
+    #[error("no execution slot came free within {} s", .patience.as_secs_f64())]
+    QueueTimeout {
+        /// The longest wait.
+        patience: Duration,
+        /// As above.
+        retry_after: Duration,
+    },
     /// The service is shutting down.
     #[error("the service is shutting down")]
     Draining,
 }
 
-/// The right to run one execution, held until it is answered.
+/// A request inside: it waits, or has the right to run one execution. Dropping it gives back what it has.
 #[derive(Debug)]
-pub(crate) struct Admitted<'a> {
-    _queued: SemaphorePermit<'a>,
-    _turn: SemaphorePermit<'a>,
+pub(crate) struct Place<'a> {
+    admission: &'a Admission,
+    tenant: Tenant,
+    ticket: Ticket,
 }
 
 impl Admission {
     /// At most `max_executions` at once and `queue_size` waiting, each for at most `patience`.
     pub(crate) fn new(max_executions: NonZeroU32, queue_size: u32, patience: Duration) -> Self {
         let max_executions = max_executions.get();
+        let queue = Queue::new(max_executions as usize, queue_size as usize);
         Self {
-            queue: Semaphore::new(queue_size as usize + max_executions as usize),
-            queue_size,
-            turns: Semaphore::new(max_executions as usize),
+            inside: Mutex::new(Inside { queue, turn_time: TurnTime::default() }),
+            running: watch::Sender::new(0),
             max_executions,
+            queue_size,
             patience,
             closed: CancellationToken::new(),
         }
     }
 
-    /// Waits for a turn, in order of arrival. Cancel safe.
-    pub(crate) async fn admit(&self) -> Result<Admitted<'_>, AdmissionError> {
-        if self.closed.is_cancelled() {
+    /// Waits for a turn of this tenant, which may have `concurrency` at once. Cancel safe: who leaves has no place any more.
+    pub(crate) async fn admit(
+        &self,
+        tenant: &Tenant,
+        concurrency: Option<NonZeroU32>,
+    ) -> Result<Place<'_>, AdmissionError> {
+        if self.is_closed() {
             return Err(AdmissionError::Draining);
         }
-        let _queued = self.queue.try_acquire().map_err(|_| AdmissionError::QueueFull(self.queue_size))?;
+        let (told, turn) = oneshot::channel();
+        let place = self.enter(tenant, concurrency, told);
+        let retry_after = || self.retry_after(tenant, concurrency);
         tokio::select! {
             biased;
             () = self.closed.cancelled() => Err(AdmissionError::Draining),
-            turn = self.turns.acquire() => match turn {
-                Ok(_turn) => Ok(Admitted { _queued, _turn }),
-                Err(_) => Err(AdmissionError::Draining),
+            turn = turn => match turn {
+                Ok(()) => Ok(place),
+                Err(_) => {
+                    let waiting = self.queue_size;
+                    Err(AdmissionError::QueueFull { waiting, retry_after: retry_after() })
+                }
             },
-            () = time::sleep(self.patience) => Err(AdmissionError::QueueTimeout(self.patience)),
+            () = time::sleep(self.patience) => {
+                drop(place);
+                Err(AdmissionError::QueueTimeout { patience: self.patience, retry_after: retry_after() })
+            }
         }
     }
 
@@ -84,54 +127,58 @@ impl Admission {
 
     /// Returns when nothing runs.
     pub(crate) async fn idle(&self) {
-        // The semaphore is never closed, so this only waits.
-        let _all = self.turns.acquire_many(self.max_executions).await;
+        // The sender is our own, so this only waits.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+    }
+
+    fn enter(
+        &self,
+        tenant: &Tenant,
+        concurrency: Option<NonZeroU32>,
+        told: oneshot::Sender<()>,
+    ) -> Place<'_> {
+        let mut inside = self.inside();
+        let ticket = inside.queue.arrive(tenant, concurrency, told);
+        self.settle(&mut inside);
+        Place { admission: self, tenant: tenant.clone(), ticket }
+    }
+
+    /// Gives out the turns that are free, and takes the places that are too many.
+    fn settle(&self, inside: &mut Inside) {
+        let now = Instant::now();
+        while let Some(told) = inside.queue.next_turn(now) {
+            // Who has left meanwhile is about to give the turn back.
+            let _ = told.send(());
+        }
+        while inside.queue.push_out().is_some() {}
+        self.running.send_replace(inside.queue.running());
+    }
+
+    /// By the whole queue, or by what this tenant's own limit makes of its own part, whichever takes longer.
+    fn retry_after(&self, tenant: &Tenant, concurrency: Option<NonZeroU32>) -> Duration {
+        let (inside, now) = (self.inside(), Instant::now());
+        let rounds = |waiting: usize, turns: u32| (waiting as f64 + 1.0) / f64::from(turns);
+        let own_limit = concurrency.map_or(self.max_executions, |limit| limit.get().min(self.max_executions));
+        let all = rounds(inside.queue.waiting(), self.max_executions);
+        let own = rounds(inside.queue.waiting_of(tenant), own_limit);
+        let ages = inside.queue.held_since().map(|since| now.duration_since(since));
+        inside.turn_time.retry_after(all.max(own), ages)
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut inside = self.admission.inside();
+        if let Some(since) = inside.queue.leave(&self.tenant, self.ticket) {
+            inside.turn_time.held(since.elapsed());
+        }
+        self.admission.settle(&mut inside);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admission(max_executions: u32, queue_size: u32) -> Admission {
-        let max_executions = NonZeroU32::new(max_executions).unwrap();
-        Admission::new(max_executions, queue_size, Duration::from_secs(5))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn beyond_the_turns_requests_wait_and_beyond_the_queue_they_are_turned_away() {
-        let admission = admission(1, 1);
-        let first = admission.admit().await.unwrap();
-        let (second, third) = tokio::join!(admission.admit(), admission.admit());
-        assert!(matches!(second, Err(AdmissionError::QueueTimeout(_))));
-        assert_eq!(third.unwrap_err().to_string(), "the queue is full: 1 requests are waiting");
-        drop(first);
-        assert!(admission.admit().await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn those_who_wait_come_in_by_order_of_arrival() {
-        let admission = admission(1, 8);
-        let first = admission.admit().await.unwrap();
-        let order = std::sync::Mutex::new(Vec::new());
-        let wait = async |n: u8| {
-            let admitted = admission.admit().await.unwrap();
-            order.lock().unwrap().push(n);
-            drop(admitted);
-        };
-        tokio::join!(wait(1), wait(2), wait(3), async { drop(first) });
-        assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn closing_turns_away_those_who_wait_and_idle_waits_for_those_who_run() {
-        let admission = admission(1, 8);
-        let running = admission.admit().await.unwrap();
-        let (waiting, ()) = tokio::join!(admission.admit(), async { admission.close() });
-        assert!(matches!(waiting, Err(AdmissionError::Draining)));
-        assert!(matches!(admission.admit().await, Err(AdmissionError::Draining)));
-        assert!(time::timeout(Duration::from_secs(60), admission.idle()).await.is_err());
-        drop(running);
-        admission.idle().await;
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use protocol::message::{Finished, Status};
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -68,12 +69,22 @@ impl Engine {
         let id = request.id;
         let arrived = Instant::now();
         let mut watch = Watch { id, arrived, observer: Some(&*self.shared.observer) };
-        let admitted = self.shared.admission.admit().await;
+        let execution = self.shared.executions.enter(&request, self.shared.hurry.child_token());
+        let admitted = tokio::select! {
+            biased;
+            admitted = self.shared.admission.admit(&request.tenant, request.concurrency) => Some(admitted),
+            () = execution.cancel.cancelled() => None,
+        };
         let waited = arrived.elapsed();
         let outcome = match admitted {
-            Ok(_admitted) => self.run(request, sink).await,
-            Err(error) => Err(error.into()),
+            Some(Ok(_place)) => {
+                execution.started();
+                self.run(request, sink, &execution.cancel).await
+            }
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(Outcome::cancelled()),
         };
+        drop(execution);
         watch.observer = None;
         let event = match &outcome {
             Ok(outcome) => Event::Executed { id, status: outcome.status, waited, took: arrived.elapsed() },
@@ -84,19 +95,26 @@ impl Engine {
     }
 
     /// A container that dies before the code has started costs the request only time.
-    async fn run(&self, mut request: ExecutionRequest, sink: &mut Sink) -> Result<Outcome, ExecuteError> {
+    async fn run(
+        &self,
+        mut request: ExecutionRequest,
+        sink: &mut Sink,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, ExecuteError> {
         let shared = &self.shared;
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
         let id = request.id;
         let want = shared.pool.want(&request);
-        let mut lease = self.lease(&want).await?;
+        let Some(mut lease) = self.lease(&want, cancel).await? else {
+            return Ok(Outcome::cancelled());
+        };
         let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =
             Parcel::pack(request, output_limit, shared.config.returns, data).map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
-            let (collected, container) = lease.run(&mut parcel, sink, &shared.hurry).await;
+            let (collected, container) = lease.run(&mut parcel, sink, cancel).await;
             drop(running);
             match collected.end {
                 End::Finished(_) => shared.health.confirm(),
@@ -119,19 +137,24 @@ impl Engine {
             }
             drop(container);
             shared.observer.observe(&Event::Retried { id, attempt });
-            lease = self.lease(&want).await?;
+            lease = match self.lease(&want, cancel).await? {
+                Some(lease) => lease,
+                None => return Ok(Outcome::cancelled()),
+            };
         }
         Err(ExecuteError::NotStarted)
     }
 
-    async fn lease(&self, want: &Want) -> Result<Lease, ExecuteError> {
+    /// None if the execution was cancelled meanwhile.
+    async fn lease(&self, want: &Want, cancel: &CancellationToken) -> Result<Option<Lease>, ExecuteError> {
         let shared = &self.shared;
         let lease = tokio::select! {
             biased;
             () = shared.hurry.cancelled() => return Err(AdmissionError::Draining.into()),
+            () = cancel.cancelled() => return Ok(None),
             lease = shared.pool.acquire(want) => lease,
         };
-        Ok(lease.inspect_err(|_| shared.health.doubt())?)
+        Ok(Some(lease.inspect_err(|_| shared.health.doubt())?))
     }
 
     async fn was_taken_for_memory(&self, container: &ContainerName) -> bool {

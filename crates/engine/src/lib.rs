@@ -14,6 +14,7 @@ mod data;
 pub mod driver;
 pub mod events;
 mod execute;
+mod executions;
 mod files;
 mod health;
 pub mod json;
@@ -34,6 +35,7 @@ pub use self::{
     admission::AdmissionError,
     conversation::HandshakeError,
     execute::ExecuteError,
+    executions::Execution,
     files::{Clash, FileContent, FilePath, InputFile, InputFiles, InvalidPath, OutputFile},
     health::Unhealthy,
     outcome::Outcome,
@@ -53,6 +55,7 @@ use self::{
     container::Slots,
     driver::{Driver, DriverError},
     events::{Event, Observer},
+    executions::Executions,
     health::Health,
     pool::{Launcher, Pace, Pool},
     reaper::Reaper,
@@ -101,11 +104,13 @@ struct Shared {
     config: EngineConfig,
     driver: Arc<dyn Driver>,
     admission: Admission,
+    executions: Executions,
     pool: Pool,
     reaper: Reaper,
     health: Health,
     observer: Arc<dyn Observer>,
-    /// Cancelled when draining has run out of patience: running code is killed and answered as cancelled.
+    /// Cancelled when draining has run out of patience: running code is killed and answered as cancelled. Parent of every
+    /// execution's own token.
     hurry: CancellationToken,
 }
 
@@ -139,7 +144,9 @@ impl Engine {
         let admission = Admission::new(config.max_executions, config.queue_size, config.queue_timeout);
         let health = Health::new();
         let hurry = CancellationToken::new();
-        Self { shared: Arc::new(Shared { config, driver, admission, pool, reaper, health, observer, hurry }) }
+        let executions = Executions::default();
+        let shared = Shared { config, driver, admission, executions, pool, reaper, health, observer, hurry };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Checks the driver, removes what an earlier life of this instance left behind, and proves by a trial execution that

@@ -104,6 +104,11 @@ impl Outcome {
         }
     }
 
+    /// The outcome of an execution that was cancelled before its code was sent anywhere.
+    pub(crate) fn cancelled() -> Self {
+        Self::unreported(Status::Cancelled, CANCELLED.to_owned(), Default::default(), Duration::ZERO)
+    }
+
     /// The outcome of a run whose runner did not report; `took` is all that is known of its use.
     pub(crate) fn unreported(
         status: Status,

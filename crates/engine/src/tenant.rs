@@ -11,6 +11,9 @@ pub struct Tenant(Arc<str>);
 #[error("a tenant's name is 1 to 64 characters of A-Z a-z 0-9 . _ -, and begins with a letter or digit")]
 pub struct InvalidTenant;
 
+/// Not a name that [`Tenant::try_from`] takes.
+const SERVICE: &str = "(service)";
+
 impl Tenant {
     const LONGEST: usize = 64;
 
@@ -21,7 +24,11 @@ impl Tenant {
 
     /// The service itself, for its trials. No key is this tenant's.
     pub(crate) fn service() -> Self {
-        Self("(service)".into())
+        Self(SERVICE.into())
+    }
+
+    pub(crate) fn is_service(&self) -> bool {
+        &*self.0 == SERVICE
     }
 
     /// The name.

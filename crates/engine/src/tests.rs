@@ -1,6 +1,7 @@
 //! The engine with the real runner as a plain process: everything about an execution that needs no container.
 
 mod broken_drivers;
+mod fairness;
 mod pool;
 
 use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};

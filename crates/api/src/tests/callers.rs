@@ -38,11 +38,13 @@ impl Service {
 }
 
 /// Everything there is, and something that is not.
-const ROUTES: [(&str, &str); 13] = [
+const ROUTES: [(&str, &str); 15] = [
     ("POST", "/execute_code"),
     ("GET", "/execute_code"),
     ("POST", "/execute_code/stream"),
     ("POST", "/mcp"),
+    ("GET", "/executions"),
+    ("DELETE", "/executions/01a205da-7c39-70a3-bb02-3bd838671e62"),
     ("POST", "/upload_data/k"),
     ("POST", "/upload_data/"),
     ("GET", "/get_data/k"),
@@ -176,6 +178,28 @@ async fn what_is_one_tenants_is_to_another_as_if_it_were_not_there() {
         service.json_as(&a, "GET", "/clear_data", "").await;
         assert_eq!(service.json_as(&a, "GET", "/data", "").await.1, json!([]));
         assert_eq!(service.json_as(&b, "GET", "/get_data/k", "").await.1, json!("of b"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_runs_is_listed_for_its_own_tenant_and_cancelled_by_it_alone() {
+    let ((a, line_a), (b, line_b)) = (key_of("a", ""), key_of("b", ""));
+    with_lines(&(line_a + &line_b), async |service| {
+        let look = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let listed = service.json_as(&a, "GET", "/executions", "").await.1;
+            let id = listed[0]["id"].as_str().unwrap();
+            let path = format!("/executions/{id}");
+            let missing = json!({ "detail": format!("No execution with id '{id}'") });
+            assert_eq!(service.json_as(&b, "GET", "/executions", "").await, (StatusCode::OK, json!([])));
+            assert_eq!(service.json_as(&b, "DELETE", &path, "").await, (StatusCode::NOT_FOUND, missing));
+            assert_eq!(service.json_as(&a, "GET", "/executions", "").await.1, listed);
+            assert_eq!(service.json_as(&a, "DELETE", &path, "").await.0, StatusCode::ACCEPTED);
+        };
+        let run = service.execute_as(&a, json!({ "code": "import time; time.sleep(60)" }));
+        let ((status, answer), ()) = tokio::join!(run, look);
+        assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("cancelled")));
     })
     .await;
 }

@@ -182,7 +182,7 @@ impl Observer for Heard {
     }
 }
 
-async fn with_script(script: Vec<Script>, test: impl AsyncFnOnce(&Engine, &Scripted, &Heard)) {
+pub(super) async fn with_script(script: Vec<Script>, test: impl AsyncFnOnce(&Engine, &Scripted, &Heard)) {
     let driver = Arc::new(Scripted::default());
     let heard = Arc::new(Heard::default());
     let observer = Arc::clone(&heard) as Arc<dyn Observer>;

@@ -22,7 +22,7 @@ fn pooled(size: usize, preloads: &[&str]) -> EngineConfig {
     EngineConfig { pool: PoolConfig { size, preloads, ..PoolConfig::none() }, ..config() }
 }
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let patience = tokio::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(tokio::time::Instant::now() < patience, "never: {what}");
