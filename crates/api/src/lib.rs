@@ -16,6 +16,7 @@ use std::time::Duration;
 use engine::Engine;
 use keys::Keyring;
 use store::Store;
+use telemetry::Metrics;
 
 pub use self::{body::Budget, router::router};
 
@@ -47,6 +48,8 @@ pub struct App {
     pub config: ApiConfig,
     /// Memory for request bodies.
     pub bodies: Budget,
+    /// Counts what happens.
+    pub metrics: Metrics,
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-//! What every request gets: an id, told as `X-Request-Id`, and a line in the log.
+//! What every request gets: an id, told as `X-Request-Id`, a line in the log, and its place in the metrics.
 
 use std::time::Instant;
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
+use telemetry::Metrics;
 use tracing::{Instrument, debug, error_span};
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ const LONGEST: usize = 128;
 pub(crate) struct ExecutionId(pub(crate) Uuid);
 
 /// Answers with the client's own id if it sent one, else with the id of the execution.
-pub(crate) async fn assign(mut request: Request, next: Next) -> Response {
+pub(crate) async fn assign(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
     request.extensions_mut().insert(ExecutionId(id));
     let sent = request.headers().get(HEADER).filter(|value| (1..=LONGEST).contains(&value.len())).cloned();
@@ -30,12 +31,15 @@ pub(crate) async fn assign(mut request: Request, next: Next) -> Response {
 
     // Whatever is logged on the way carries the id.
     let mut response = next.run(request).instrument(error_span!("request", id = %id)).await;
+    let (route, status, took) =
+        (route.as_ref().map(MatchedPath::as_str), response.status().as_u16(), began.elapsed());
+    metrics.answered(route, method.as_str(), status, took);
     debug!(
         request.id = %id,
         %method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        duration_ms = began.elapsed().as_secs_f64() * 1e3,
+        route = route.unwrap_or("none"),
+        status,
+        duration_ms = took.as_secs_f64() * 1e3,
         "answered"
     );
     if let Some(value) = sent.or_else(|| HeaderValue::try_from(id.to_string()).ok()) {

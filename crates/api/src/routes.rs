@@ -3,6 +3,7 @@
 pub(crate) mod data;
 pub(crate) mod execute;
 pub(crate) mod health;
+pub(crate) mod metrics;
 
 use axum::http::{HeaderMap, header};
 use mime::Mime;

@@ -15,6 +15,7 @@ use futures_util::{StreamExt, stream};
 use keys::Keyring;
 use serde_json::{Value, json};
 use store::{Store, StoreLimits};
+use telemetry::Metrics;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -22,6 +23,7 @@ use tower::ServiceExt;
 use crate::{ApiConfig, App, Budget, router};
 
 mod callers;
+mod metrics;
 
 struct Service {
     router: Router,
@@ -53,7 +55,8 @@ async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
         },
         pool: PoolConfig::none(),
     };
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
+    let metrics = Metrics::new(&config);
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(metrics.clone()));
     engine.prove().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000, ttl: None };
@@ -65,7 +68,8 @@ async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
         body_idle: Duration::from_millis(200),
         body_total: Duration::from_millis(500),
     };
-    let router = router(App { engine: engine.clone(), store, keys, config, bodies: Budget::new(8 << 10) });
+    let bodies = Budget::new(8 << 10);
+    let router = router(App { engine: engine.clone(), store, keys, config, bodies, metrics });
     let service = Service { router, engine, driver, _folder: folder };
     test(&service).await;
     service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;

@@ -17,6 +17,7 @@ use crate::{
     json::{Rules, StreamCheck},
     outcome::{Asked, CANCELLED, Outcome},
     output::{Live, Sink},
+    phase::{Phase, Stopwatch},
     pool::{LaunchError, Lease, Want},
     request::ExecutionRequest,
 };
@@ -68,12 +69,18 @@ impl Engine {
         let id = request.id;
         let arrived = Instant::now();
         let mut watch = Watch { id, arrived, observer: Some(&*self.shared.observer) };
+        let mut stopwatch = Stopwatch::start(&*self.shared.observer, Phase::Queue);
         let admitted = self.shared.admission.admit().await;
         let waited = arrived.elapsed();
         let outcome = match admitted {
-            Ok(_admitted) => self.run(request, sink).await,
+            Ok(_admitted) => self.run(request, sink, &mut stopwatch).await,
             Err(error) => Err(error.into()),
         };
+        if outcome.is_ok() {
+            stopwatch.finish();
+        } else {
+            drop(stopwatch);
+        }
         watch.observer = None;
         let event = match &outcome {
             Ok(outcome) => Event::Executed { id, status: outcome.status, waited, took: arrived.elapsed() },
@@ -84,19 +91,26 @@ impl Engine {
     }
 
     /// A container that dies before the code has started costs the request only time.
-    async fn run(&self, mut request: ExecutionRequest, sink: &mut Sink) -> Result<Outcome, ExecuteError> {
+    async fn run(
+        &self,
+        mut request: ExecutionRequest,
+        sink: &mut Sink,
+        stopwatch: &mut Stopwatch<'_>,
+    ) -> Result<Outcome, ExecuteError> {
         let shared = &self.shared;
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
         let id = request.id;
         let want = shared.pool.want(&request);
+        stopwatch.enter(Phase::Lease);
         let mut lease = self.lease(&want).await?;
+        stopwatch.enter(Phase::Send);
         let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =
             Parcel::pack(request, output_limit, shared.config.returns, data).map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
-            let (collected, container) = lease.run(&mut parcel, sink, &shared.hurry).await;
+            let (collected, container) = lease.run(&mut parcel, sink, &shared.hurry, stopwatch).await;
             drop(running);
             match collected.end {
                 End::Finished(_) => shared.health.confirm(),
@@ -104,6 +118,7 @@ impl Engine {
                 End::NotStarted | End::Silent | End::Garbled(_) => shared.health.doubt(),
             }
             if !matches!(collected.end, End::NotStarted) {
+                stopwatch.enter(Phase::Collect);
                 return self.judge(collected, sink.text(), asked, container.name()).await;
             }
             if self.was_taken_for_memory(container.name()).await {
@@ -119,7 +134,9 @@ impl Engine {
             }
             drop(container);
             shared.observer.observe(&Event::Retried { id, attempt });
+            stopwatch.enter(Phase::Lease);
             lease = self.lease(&want).await?;
+            stopwatch.enter(Phase::Send);
         }
         Err(ExecuteError::NotStarted)
     }

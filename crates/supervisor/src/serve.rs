@@ -12,7 +12,7 @@ use hyper_util::rt::TokioTimer;
 use keys::{Count, KeysFile, KeysFileError};
 use socket2::SockRef;
 use store::{OpenError, Store};
-use telemetry::EngineLog;
+use telemetry::{EngineLog, Metrics};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -75,7 +75,9 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         engine_config.pool.size = pool_size::suitable(processors, memory);
     }
     let pool = engine_config.pool.clone();
-    let engine = Engine::new(Arc::new(driver), engine_config, Arc::new(EngineLog));
+    let metrics = Metrics::new(&engine_config);
+    let observer = Arc::new((EngineLog, metrics.clone()));
+    let engine = Engine::new(Arc::new(driver), engine_config, observer);
     let proven = tokio::select! {
         proven = engine.prove() => Some(proven),
         () = signals.next() => None,
@@ -97,6 +99,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         keys: keyring.clone(),
         config: config.api,
         bodies: Budget::new(config.bodies),
+        metrics,
     };
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
