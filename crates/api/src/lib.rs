@@ -16,7 +16,7 @@ use std::time::Duration;
 use engine::Engine;
 use keys::Keyring;
 use store::Store;
-use telemetry::Metrics;
+use telemetry::{Metrics, Traces};
 
 pub use self::{body::Budget, router::router};
 
@@ -50,6 +50,8 @@ pub struct App {
     pub bodies: Budget,
     /// Counts what happens.
     pub metrics: Metrics,
+    /// Follows requests.
+    pub traces: Traces,
 }
 
 #[cfg(test)]

@@ -45,6 +45,6 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
         .layer(middleware::from_fn(body::linger))
         .layer(middleware::from_fn(same_origin::only))
-        .layer(middleware::from_fn_with_state(app.metrics.clone(), request_id::assign))
+        .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))
         .with_state(app)
 }

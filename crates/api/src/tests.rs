@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 use keys::Keyring;
 use serde_json::{Value, json};
 use store::{Store, StoreLimits};
-use telemetry::Metrics;
+use telemetry::{Metrics, Traces};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -24,6 +24,8 @@ use crate::{ApiConfig, App, Budget, router};
 
 mod callers;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod traces;
 
 struct Service {
     router: Router,
@@ -38,6 +40,10 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
 
 /// The same where only these keys open something.
 async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
+    with_keys_and_traces(keys, Traces::off(), test).await;
+}
+
+async fn with_keys_and_traces(keys: Option<Keyring>, traces: Traces, test: impl AsyncFnOnce(&Service)) {
     let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
     let driver = Arc::new(ProcessDriver::new(&runner));
     let config = EngineConfig {
@@ -56,7 +62,8 @@ async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
         pool: PoolConfig::none(),
     };
     let metrics = Metrics::new(&config);
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(metrics.clone()));
+    let observer = Arc::new((metrics.clone(), traces.clone()));
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
     engine.prove().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000, ttl: None };
@@ -69,7 +76,7 @@ async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
         body_total: Duration::from_millis(500),
     };
     let bodies = Budget::new(8 << 10);
-    let router = router(App { engine: engine.clone(), store, keys, config, bodies, metrics });
+    let router = router(App { engine: engine.clone(), store, keys, config, bodies, metrics, traces });
     let service = Service { router, engine, driver, _folder: folder };
     test(&service).await;
     service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;

@@ -239,8 +239,7 @@ impl Conversation {
             // What could not be written may have been refused: what the runner said about it is still to be read.
             Some(Ok(_)) => {
                 stopwatch.enter(Phase::Run);
-                let time_up = started + parcel.timeout;
-                collected.end = self.collect(&mut collected, parcel, sink, time_up, cancel, stopwatch).await;
+                collected.end = self.collect(&mut collected, parcel, sink, cancel, stopwatch).await;
             }
             Some(Err(_)) => {}
             None => collected.end = End::Cancelled,
@@ -290,7 +289,6 @@ impl Conversation {
         collected: &mut Collected,
         parcel: &mut Parcel,
         sink: &mut Sink,
-        time_up: Instant,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
     ) -> End {
@@ -299,6 +297,7 @@ impl Conversation {
             Cancelled,
             Overdue,
         }
+        let time_up = Instant::now() + parcel.timeout;
         let mut deadline = time_up + GRACE;
         let (mut cancelled, mut started, mut answering) = (false, false, false);
         let (mut stdout, mut stderr) = (0, 0);

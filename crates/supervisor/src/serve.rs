@@ -12,7 +12,7 @@ use hyper_util::rt::TokioTimer;
 use keys::{Count, KeysFile, KeysFileError};
 use socket2::SockRef;
 use store::{OpenError, Store};
-use telemetry::{EngineLog, Metrics};
+use telemetry::{EngineLog, Metrics, Traces};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -47,6 +47,9 @@ pub(crate) enum ServeError {
     Docker(#[from] DriverError),
     #[error(transparent)]
     Engine(#[from] StartError),
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] telemetry::traces::InvalidEndpoint),
     #[error("serving failed: {0}")]
     Server(io::Error),
 }
@@ -76,7 +79,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     }
     let pool = engine_config.pool.clone();
     let metrics = Metrics::new(&engine_config);
-    let observer = Arc::new((EngineLog, metrics.clone()));
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp_endpoint.as_deref().map(Traces::export_to).transpose()?.unwrap_or_default();
+    #[cfg(not(feature = "otlp"))]
+    let traces = Traces::off();
+    let observer = Arc::new(((EngineLog, metrics.clone()), traces.clone()));
     let engine = Engine::new(Arc::new(driver), engine_config, observer);
     let proven = tokio::select! {
         proven = engine.prove() => Some(proven),
@@ -100,6 +107,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         config: config.api,
         bodies: Budget::new(config.bodies),
         metrics,
+        traces: traces.clone(),
     };
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
@@ -138,6 +146,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         Some(served) => served,
         None => server.await,
     };
+    // It may block, for the collector's sake.
+    let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)

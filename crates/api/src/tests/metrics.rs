@@ -6,13 +6,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
+type Labels = BTreeMap<String, String>;
+
 /// What one scrape holds.
 #[derive(Debug, Default)]
 struct Scrape {
     /// Type and unit by the name of the family.
     families: BTreeMap<String, (String, String)>,
     /// Labels and value of each sample by its name.
-    samples: BTreeMap<String, Vec<(BTreeMap<String, String>, f64)>>,
+    samples: BTreeMap<String, Vec<(Labels, f64)>>,
 }
 
 impl Scrape {
@@ -43,9 +45,8 @@ impl Scrape {
     }
 
     fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let fits = |has: &BTreeMap<String, String>| {
-            labels.iter().all(|(key, value)| has.get(*key).is_some_and(|own| own == value))
-        };
+        let fits =
+            |has: &Labels| labels.iter().all(|(key, value)| has.get(*key).is_some_and(|own| own == value));
         let mut samples = self.samples[name].iter().filter(|(has, _)| fits(has)).map(|(_, value)| value);
         let value = *samples.next().unwrap_or_else(|| panic!("no {name} with {labels:?}"));
         assert_eq!(samples.next(), None, "more than one {name} with {labels:?}");
