@@ -32,6 +32,7 @@ say "cargo fmt"
 cargo fmt --all --check
 say "cargo clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy --workspace --all-targets --locked --features supervisor/otlp -- -D warnings
 say "cargo doc"
 RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --document-private-items --locked --quiet
 say "cargo deny"

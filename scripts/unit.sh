@@ -10,5 +10,7 @@ have python3 || apt_install python3 || fail "python3 is missing" "install Python
 
 cargo nextest run --locked
 cargo nextest run --locked -p bench
+# What the default build leaves out.
+cargo nextest run --locked --features supervisor/otlp -E 'test(traces::)'
 cargo test --doc --locked
 PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s runner-image/tests

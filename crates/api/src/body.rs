@@ -23,7 +23,10 @@ use crate::{ApiConfig, error::ApiError};
 
 /// Memory for bodies that are read whole, counted in KiB: a crowd of large requests is refused, not swapped.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Semaphore>);
+pub struct Budget {
+    free: Arc<Semaphore>,
+    all: usize,
+}
 
 /// A body read whole, and its share of the budget.
 #[derive(Debug)]
@@ -36,14 +39,19 @@ pub(crate) struct Held {
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(bytes: u64) -> Self {
-        Self(Arc::new(Semaphore::new(
-            usize::try_from(bytes >> 10).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS),
-        )))
+        let all = usize::try_from(bytes >> 10).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(all)), all }
+    }
+
+    /// Bytes that are taken, and all there are.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        let taken = self.all.saturating_sub(self.free.available_permits());
+        ((taken as u64) << 10, (self.all as u64) << 10)
     }
 
     fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        Arc::clone(&self.0).try_acquire_many_owned(kib).map_err(|_| ApiError::BodiesTooLarge)
+        Arc::clone(&self.free).try_acquire_many_owned(kib).map_err(|_| ApiError::BodiesTooLarge)
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use engine::Engine;
 use keys::Keyring;
 use store::Store;
+use telemetry::{Metrics, Traces};
 
 pub use self::{body::Budget, router::router};
 
@@ -47,6 +48,10 @@ pub struct App {
     pub config: ApiConfig,
     /// Memory for request bodies.
     pub bodies: Budget,
+    /// Counts what happens.
+    pub metrics: Metrics,
+    /// Follows requests.
+    pub traces: Traces,
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ use rmcp::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
     },
 };
+use telemetry::traces::RequestTrace;
 use tokio::sync::OwnedSemaphorePermit;
 use tower::Service;
 use uuid::Uuid;
@@ -125,6 +126,7 @@ impl Tools {
         let parts = context.extensions.get::<Parts>().ok_or_else(ours)?;
         let caller = parts.extensions.get::<Caller>().ok_or_else(ours)?;
         let id = *parts.extensions.get::<ExecutionId>().ok_or_else(ours)?;
+        let trace = parts.extensions.get::<RequestTrace>().ok_or_else(ours)?;
         let arguments = params.arguments.unwrap_or_default().into();
         let call = Call { app: &self.app, caller, arguments, id, context };
         let called = async {
@@ -144,7 +146,7 @@ impl Tools {
             }
         };
         tokio::select! {
-            called = called => Ok(called?.unwrap_or_else(|error| refused(&error))),
+            called = trace.follow(called) => Ok(called?.unwrap_or_else(|error| refused(&error))),
             () = cancelled => Err(ErrorData::internal_error("cancelled", None)),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("the client has left", None)),
         }

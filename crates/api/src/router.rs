@@ -13,7 +13,7 @@ use crate::{
     App, body, caller,
     error::ApiError,
     mcp, request_id,
-    routes::{data, execute, executions, health},
+    routes::{data, execute, executions, health, metrics},
     same_origin,
 };
 
@@ -24,6 +24,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
+        .route("/metrics", get(metrics::metrics))
         .route("/execute_code", post(execute::execute))
         .route("/execute_code/stream", post(execute::stream))
         .route("/mcp", mcp::route(&app))
@@ -46,6 +47,6 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
         .layer(middleware::from_fn(body::linger))
         .layer(middleware::from_fn(same_origin::only))
-        .layer(middleware::from_fn(request_id::assign))
+        .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))
         .with_state(app)
 }

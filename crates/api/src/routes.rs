@@ -4,6 +4,7 @@ pub(crate) mod data;
 pub(crate) mod execute;
 pub(crate) mod executions;
 pub(crate) mod health;
+pub(crate) mod metrics;
 
 use axum::http::{HeaderMap, header};
 use mime::Mime;

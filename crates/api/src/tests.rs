@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use keys::Keyring;
 use serde_json::{Value, json};
 use store::{Store, StoreLimits};
+use telemetry::{Metrics, Traces};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -23,6 +24,9 @@ use tower::ServiceExt;
 use crate::{ApiConfig, App, Budget, error::ApiError, router};
 
 mod callers;
+mod metrics;
+#[cfg(feature = "otlp")]
+mod traces;
 
 struct Service {
     router: Router,
@@ -37,15 +41,15 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
 
 /// The same where only these keys open something.
 async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
-    with(keys, 0, test).await;
+    with(keys, 0, Traces::off(), test).await;
 }
 
 /// The same where so many may wait.
 async fn with_queue(queue_size: u32, test: impl AsyncFnOnce(&Service)) {
-    with(None, queue_size, test).await;
+    with(None, queue_size, Traces::off(), test).await;
 }
 
-async fn with(keys: Option<Keyring>, queue_size: u32, test: impl AsyncFnOnce(&Service)) {
+async fn with(keys: Option<Keyring>, queue_size: u32, traces: Traces, test: impl AsyncFnOnce(&Service)) {
     let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
     let driver = Arc::new(ProcessDriver::new(&runner));
     let config = EngineConfig {
@@ -63,7 +67,9 @@ async fn with(keys: Option<Keyring>, queue_size: u32, test: impl AsyncFnOnce(&Se
         },
         pool: PoolConfig::none(),
     };
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
+    let metrics = Metrics::new(&config);
+    let observer = Arc::new((metrics.clone(), traces.clone()));
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
     engine.prove().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let limits = StoreLimits { max_value_size: 10_000, data_limit: 15_000, ttl: None };
@@ -75,7 +81,8 @@ async fn with(keys: Option<Keyring>, queue_size: u32, test: impl AsyncFnOnce(&Se
         body_idle: Duration::from_millis(200),
         body_total: Duration::from_millis(500),
     };
-    let router = router(App { engine: engine.clone(), store, keys, config, bodies: Budget::new(8 << 10) });
+    let bodies = Budget::new(8 << 10);
+    let router = router(App { engine: engine.clone(), store, keys, config, bodies, metrics, traces });
     let service = Service { router, engine, driver, _folder: folder };
     test(&service).await;
     service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;

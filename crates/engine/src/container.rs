@@ -119,6 +119,10 @@ impl Registry {
     pub(crate) fn remove(&self, name: &ContainerName) {
         lock(&self.0).remove(name);
     }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).len()
+    }
 }
 
 /// Users no container of any stock image has, below the 65,536 that a user namespace usually maps.

@@ -25,6 +25,7 @@ use crate::{
     data::DataDesk,
     driver::{Chunk, Pipe},
     output::{Output, Sink},
+    phase::{Phase, Stopwatch},
     request::ExecutionRequest,
     returns::{NotReturnable, ReturnLimits, Returned},
 };
@@ -220,6 +221,7 @@ impl Conversation {
         parcel: &mut Parcel,
         sink: &mut Sink,
         cancel: &CancellationToken,
+        stopwatch: &mut Stopwatch<'_>,
     ) -> Collected {
         let sent = tokio::select! {
             biased;
@@ -236,8 +238,8 @@ impl Conversation {
         match sent {
             // What could not be written may have been refused: what the runner said about it is still to be read.
             Some(Ok(_)) => {
-                let time_up = started + parcel.timeout;
-                collected.end = self.collect(&mut collected, parcel, sink, time_up, cancel).await;
+                stopwatch.enter(Phase::Run);
+                collected.end = self.collect(&mut collected, parcel, sink, cancel, stopwatch).await;
             }
             Some(Err(_)) => {}
             None => collected.end = End::Cancelled,
@@ -287,14 +289,15 @@ impl Conversation {
         collected: &mut Collected,
         parcel: &mut Parcel,
         sink: &mut Sink,
-        time_up: Instant,
         cancel: &CancellationToken,
+        stopwatch: &mut Stopwatch<'_>,
     ) -> End {
         enum Step {
             Message(Result<FromRunner, ReadError>),
             Cancelled,
             Overdue,
         }
+        let time_up = Instant::now() + parcel.timeout;
         let mut deadline = time_up + GRACE;
         let (mut cancelled, mut started, mut answering) = (false, false, false);
         let (mut stdout, mut stderr) = (0, 0);
@@ -317,6 +320,7 @@ impl Conversation {
             if is_answer && !answering {
                 // The run is over: how long it takes to tell is no matter of its time.
                 answering = true;
+                stopwatch.enter(Phase::Collect);
                 deadline = deadline.max(Instant::now() + ANSWER_LIMIT);
             }
             let mut returned = Ok(());

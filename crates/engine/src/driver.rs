@@ -5,6 +5,7 @@
 
 pub mod docker;
 pub mod hardening;
+mod observed;
 #[cfg(feature = "process-driver")]
 pub mod process;
 
@@ -16,6 +17,8 @@ use futures_util::stream::BoxStream;
 use protocol::frame::Caps;
 use tokio::io::AsyncWrite;
 
+pub use self::observed::Call;
+pub(crate) use self::observed::Observed;
 use crate::request::Memory;
 
 /// The environment variables that tell a runner its [`ContainerSpec::caps`], and their values.

@@ -1,4 +1,4 @@
-//! Observation hooks: logs, and later metrics, attach here and nowhere else in the engine.
+//! Observation hooks: logs, metrics and traces attach here and nowhere else in the engine.
 
 use std::time::Duration;
 
@@ -6,12 +6,20 @@ use protocol::message::Status;
 use store::ReadError;
 use uuid::Uuid;
 
-use crate::{driver::ContainerName, execute::ExecuteError};
+use crate::{
+    driver::{Call, ContainerName},
+    execute::ExecuteError,
+    phase::Phase,
+};
 
 /// Something worth telling an operator. Never holds code, input, output or data.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the fields say what the variants are about")]
 pub enum Event<'a> {
+    /// An execution, or for [`Phase::Remove`] a container, is in this phase from now on.
+    PhaseEntered { phase: Phase },
+    /// It no longer is; `passed` if nothing failed and nobody left meanwhile.
+    PhaseLeft { phase: Phase, took: Duration, passed: bool },
     /// An execution was answered with an outcome.
     Executed { id: Uuid, status: Status, waited: Duration, took: Duration },
     /// An execution could not be carried out.
@@ -22,6 +30,12 @@ pub enum Event<'a> {
     Retried { id: Uuid, attempt: u32 },
     /// Uploaded data that the code asked for cannot be read.
     DataUnreadable { id: Uuid, error: &'a ReadError },
+    /// An execution, or one more attempt at it, got its container.
+    Leased { supply: Supply },
+    /// How many containers stand ready with none, one and more modules of those that are preloaded, in their order.
+    Standing { by_level: &'a [usize] },
+    /// The container engine has answered a call, or has not in time.
+    DriverCalled { call: Call, took: Duration, failed: bool },
     /// A container was started, its runner included.
     ContainerStarted { container: &'a ContainerName, took: Duration },
     /// A container could not be started; so long none is started that nobody waits for.
@@ -38,12 +52,42 @@ pub enum Event<'a> {
     RemovalFailed { container: &'a ContainerName, attempt: u32, error: &'a dyn std::error::Error },
     /// A container resists removal; its slot is given back, the next sweeps go on trying.
     Quarantined { container: &'a ContainerName },
+    /// A container that was quarantined is gone after all.
+    QuarantineEnded { container: &'a ContainerName },
     /// Containers that nothing owns any more were found and handed to the reaper.
     Orphans { count: usize },
     /// Looking for orphans failed; the next sweep tries again.
     SweepFailed { error: &'a dyn std::error::Error },
     /// A drain ended before every container was removed; the next start removes the rest.
     DrainIncomplete,
+}
+
+/// Where a container for an execution came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Supply {
+    /// It stood ready with all that the code imports of what is preloaded.
+    Ready,
+    /// It stood ready, with less.
+    Colder,
+    /// None stood ready: the execution waited for a start.
+    Started,
+    /// It was started for this one, which could have no other for its memory.
+    Own,
+}
+
+impl Supply {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Colder, Self::Started, Self::Own];
+
+    /// As it is written in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Colder => "colder",
+            Self::Started => "started",
+            Self::Own => "own",
+        }
+    }
 }
 
 /// Receives every [`Event`]. Called inline: must not block.
@@ -55,4 +99,12 @@ pub trait Observer: Send + Sync {
 /// Ignores everything.
 impl Observer for () {
     fn observe(&self, _: &Event<'_>) {}
+}
+
+/// Both see everything.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.observe(event);
+        self.1.observe(event);
+    }
 }

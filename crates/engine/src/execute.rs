@@ -18,6 +18,7 @@ use crate::{
     json::{Rules, StreamCheck},
     outcome::{Asked, CANCELLED, Outcome},
     output::{Live, Sink},
+    phase::{Phase, Stopwatch},
     pool::{LaunchError, Lease, Want},
     request::ExecutionRequest,
 };
@@ -69,6 +70,7 @@ impl Engine {
         let id = request.id;
         let arrived = Instant::now();
         let mut watch = Watch { id, arrived, observer: Some(&*self.shared.observer) };
+        let mut stopwatch = Stopwatch::start(&*self.shared.observer, Phase::Queue);
         let execution = self.shared.executions.enter(&request, self.shared.hurry.child_token());
         let admitted = tokio::select! {
             biased;
@@ -79,12 +81,17 @@ impl Engine {
         let outcome = match admitted {
             Some(Ok(_place)) => {
                 execution.started();
-                self.run(request, sink, &execution.cancel).await
+                self.run(request, sink, &execution.cancel, &mut stopwatch).await
             }
             Some(Err(error)) => Err(error.into()),
             None => Ok(Outcome::cancelled()),
         };
         drop(execution);
+        if outcome.is_ok() {
+            stopwatch.finish();
+        } else {
+            drop(stopwatch);
+        }
         watch.observer = None;
         let event = match &outcome {
             Ok(outcome) => Event::Executed { id, status: outcome.status, waited, took: arrived.elapsed() },
@@ -100,21 +107,24 @@ impl Engine {
         mut request: ExecutionRequest,
         sink: &mut Sink,
         cancel: &CancellationToken,
+        stopwatch: &mut Stopwatch<'_>,
     ) -> Result<Outcome, ExecuteError> {
         let shared = &self.shared;
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
         let id = request.id;
         let want = shared.pool.want(&request);
+        stopwatch.enter(Phase::Lease);
         let Some(mut lease) = self.lease(&want, cancel).await? else {
             return Ok(Outcome::cancelled());
         };
+        stopwatch.enter(Phase::Send);
         let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =
             Parcel::pack(request, output_limit, shared.config.returns, data).map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
-            let (collected, container) = lease.run(&mut parcel, sink, cancel).await;
+            let (collected, container) = lease.run(&mut parcel, sink, cancel, stopwatch).await;
             drop(running);
             match collected.end {
                 End::Finished(_) => shared.health.confirm(),
@@ -122,6 +132,7 @@ impl Engine {
                 End::NotStarted | End::Silent | End::Garbled(_) => shared.health.doubt(),
             }
             if !matches!(collected.end, End::NotStarted) {
+                stopwatch.enter(Phase::Collect);
                 return self.judge(collected, sink.text(), asked, container.name()).await;
             }
             if self.was_taken_for_memory(container.name()).await {
@@ -137,10 +148,12 @@ impl Engine {
             }
             drop(container);
             shared.observer.observe(&Event::Retried { id, attempt });
+            stopwatch.enter(Phase::Lease);
             lease = match self.lease(&want, cancel).await? {
                 Some(lease) => lease,
                 None => return Ok(Outcome::cancelled()),
             };
+            stopwatch.enter(Phase::Send);
         }
         Err(ExecuteError::NotStarted)
     }

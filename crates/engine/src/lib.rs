@@ -20,6 +20,7 @@ mod health;
 pub mod json;
 mod outcome;
 mod output;
+mod phase;
 mod pool;
 mod reaper;
 mod request;
@@ -40,6 +41,7 @@ pub use self::{
     health::Unhealthy,
     outcome::Outcome,
     output::{Live, Output},
+    phase::Phase,
     pool::{LaunchError, PoolConfig},
     request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
     returns::ReturnLimits,
@@ -53,7 +55,7 @@ pub use protocol::{
 use self::{
     admission::Admission,
     container::Slots,
-    driver::{Driver, DriverError},
+    driver::{Driver, DriverError, Observed},
     events::{Event, Observer},
     executions::Executions,
     health::Health,
@@ -130,6 +132,7 @@ impl Engine {
     ///
     /// Must be called inside a Tokio runtime: the reaper and the pool run as tasks until the drain.
     pub fn new(driver: Arc<dyn Driver>, config: EngineConfig, observer: Arc<dyn Observer>) -> Self {
+        let driver: Arc<dyn Driver> = Arc::new(Observed { driver, observer: Arc::clone(&observer) });
         let pace = Pace::new();
         let reaper = Reaper::start(Arc::clone(&driver), Arc::clone(&observer), pace.clone());
         let launcher = Launcher {
@@ -162,6 +165,11 @@ impl Engine {
     /// What a request may ask for.
     pub fn bounds(&self) -> &Bounds {
         &self.shared.config.bounds
+    }
+
+    /// Containers there are, those that are being started or removed and those found to be nobody's included.
+    pub fn containers(&self) -> usize {
+        self.shared.reaper.containers()
     }
 
     /// Stops accepting executions, lets the running ones finish for at most `patience`, cancels the rest, and returns

@@ -19,6 +19,7 @@ use crate::{
     container::{Container, Registry, Remains, Slot, UserIds},
     driver::{ContainerName, Driver, DriverError},
     events::{Event, Observer},
+    phase::{Phase, Stopwatch},
     pool::Pace,
 };
 
@@ -78,6 +79,11 @@ impl Reaper {
         Some(container)
     }
 
+    /// Those somebody owns and those that are being removed.
+    pub(crate) fn containers(&self) -> usize {
+        self.work.registry.len()
+    }
+
     /// Hands every container of this instance that nobody owns to the reaper.
     pub(crate) async fn sweep(&self) -> Result<(), DriverError> {
         for orphan in self.work.orphans().await? {
@@ -120,6 +126,7 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
 
 impl Work {
     async fn bury(self: Arc<Self>, mut remains: Remains) {
+        let stopwatch = Stopwatch::start(&*self.observer, Phase::Remove);
         let _turn = match &remains.slot {
             Some(_) => None,
             // Never closed, so it only waits.
@@ -139,8 +146,10 @@ impl Work {
             self.observer.observe(&Event::Quarantined { container: &name });
             remains.slot = None;
             removed.await;
+            self.observer.observe(&Event::QuarantineEnded { container: &name });
         }
         self.registry.remove(&name);
+        stopwatch.finish();
     }
 
     /// Tries until it works.

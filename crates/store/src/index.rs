@@ -69,6 +69,12 @@ impl Index {
         values.filter(|meta| meta.has_expired()).cloned().collect()
     }
 
+    /// How many values there are, and the bytes that count against the limit.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        let state = self.state();
+        (state.spaces.values().map(|space| space.values.len()).sum(), state.taken)
+    }
+
     /// Makes a version visible and returns the one that lost. Of two uploads at once the one that began later wins,
     /// whichever ends first: the same as after a restart.
     pub(crate) fn insert(&self, meta: Meta) -> Option<Meta> {

@@ -71,6 +71,17 @@ struct Shared {
     _lock: fs::File,
 }
 
+/// How much is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Values.
+    pub values: usize,
+    /// Bytes, counted as [`StoreLimits::data_limit`] counts them.
+    pub bytes: u64,
+    /// Bytes there may be.
+    pub limit: u64,
+}
+
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -143,6 +154,12 @@ impl Store {
     /// One tenant's part of the store, which may hold at most `quota` bytes.
     pub fn space(&self, name: SpaceName, quota: Option<u64>) -> Space {
         Space { shared: Arc::clone(&self.shared), name, quota }
+    }
+
+    /// How much is stored, by all together.
+    pub fn usage(&self) -> Usage {
+        let (values, bytes) = self.shared.index.usage();
+        Usage { values, bytes, limit: self.shared.limits.data_limit }
     }
 
     /// Deletes what has expired, and says how much that was. It is invisible before that already.

@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreLimits,
     /// Memory for request bodies, bytes.
     pub(crate) bodies: u64,
+    #[cfg(feature = "otlp")]
+    pub(crate) otlp_endpoint: Option<String>,
     container: Hardening,
 }
 

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioTimer;
 use keys::{Count, KeysFile, KeysFileError};
 use socket2::SockRef;
 use store::{OpenError, Store};
-use telemetry::EngineLog;
+use telemetry::{EngineLog, Metrics, Traces};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -47,6 +47,9 @@ pub(crate) enum ServeError {
     Docker(#[from] DriverError),
     #[error(transparent)]
     Engine(#[from] StartError),
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] telemetry::traces::InvalidEndpoint),
     #[error("serving failed: {0}")]
     Server(io::Error),
 }
@@ -75,7 +78,13 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         engine_config.pool.size = pool_size::suitable(processors, memory);
     }
     let pool = engine_config.pool.clone();
-    let engine = Engine::new(Arc::new(driver), engine_config, Arc::new(EngineLog));
+    let metrics = Metrics::new(&engine_config);
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp_endpoint.as_deref().map(Traces::export_to).transpose()?.unwrap_or_default();
+    #[cfg(not(feature = "otlp"))]
+    let traces = Traces::off();
+    let observer = Arc::new(((EngineLog, metrics.clone()), traces.clone()));
+    let engine = Engine::new(Arc::new(driver), engine_config, observer);
     let proven = tokio::select! {
         proven = engine.prove() => Some(proven),
         () = signals.next() => None,
@@ -97,6 +106,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         keys: keyring.clone(),
         config: config.api,
         bodies: Budget::new(config.bodies),
+        metrics,
+        traces: traces.clone(),
     };
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
@@ -135,6 +146,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         Some(served) => served,
         None => server.await,
     };
+    // It may block, for the collector's sake.
+    let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)

@@ -52,11 +52,20 @@ impl Observer for EngineLog {
             Event::Quarantined { container } => {
                 error!(%container, "container resists removal: quarantined, its slot is given back");
             }
+            Event::QuarantineEnded { container } => {
+                info!(%container, "the container that resisted removal is gone");
+            }
             Event::Orphans { count } => info!(count, "removing containers that nothing owns any more"),
             Event::SweepFailed { error } => warn!(%error, "could not look for orphaned containers"),
             Event::DrainIncomplete => {
                 error!("gave up waiting for containers to be removed: the next start removes them");
             }
+            // For metrics and traces: every execution has several.
+            Event::PhaseEntered { .. }
+            | Event::PhaseLeft { .. }
+            | Event::Leased { .. }
+            | Event::Standing { .. }
+            | Event::DriverCalled { .. } => {}
         }
     }
 }

@@ -1,8 +1,10 @@
-//! What an operator sees of the service: its log.
+//! What an operator sees of the service: its log, its metrics, its traces.
 //!
-//! No line holds code, input, output, uploaded data or keys.
+//! Nothing here holds code, input, output, uploaded data or keys.
 
 mod engine_log;
 pub mod logging;
+pub mod metrics;
+pub mod traces;
 
-pub use self::engine_log::EngineLog;
+pub use self::{engine_log::EngineLog, metrics::Metrics, traces::Traces};

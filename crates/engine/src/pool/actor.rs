@@ -28,7 +28,7 @@ use super::{
 use crate::{
     container::Container,
     conversation::{Conversation, HandshakeError},
-    events::{Event, Observer},
+    events::{Event, Observer, Supply},
     request::{Memory, Timeout},
 };
 
@@ -97,6 +97,8 @@ pub(super) struct Actor {
 pub(super) struct State {
     standing: Vec<Kept>,
     waiting: VecDeque<Waiter>,
+    /// What was last told of those that stand ready.
+    told: Vec<usize>,
     starts: JoinSet<Started>,
     keepers: JoinSet<()>,
     /// Starts under way that are not for one waiter alone.
@@ -155,7 +157,12 @@ impl Actor {
                 Action::Lease { standing, waiting: index } => {
                     if let Some(waiter) = waiting[index].take() {
                         self.pace.leased();
-                        waiting[index] = self.state.standing[standing].lease_to(waiter);
+                        let kept = &self.state.standing[standing];
+                        let supply = if kept.level < waiter.level { Supply::Colder } else { Supply::Ready };
+                        waiting[index] = kept.lease_to(waiter);
+                        if waiting[index].is_none() {
+                            self.observer.observe(&Event::Leased { supply });
+                        }
                         gone.push(standing);
                     }
                 }
@@ -178,6 +185,7 @@ impl Actor {
         }
         self.state.waiting = waiting.into_iter().flatten().collect();
         self.pace.set_pressed(!self.state.waiting.is_empty());
+        self.tell_standing();
     }
 
     fn situation(&self) -> Situation {
@@ -208,6 +216,17 @@ impl Actor {
             calm: self.pace.calm_at().is_none(),
             at_ease: self.pace.at_ease_at().is_none(),
             backing_off: self.refills.retry_at().is_some(),
+        }
+    }
+
+    fn tell_standing(&mut self) {
+        let mut by_level = vec![0; self.preloads.len() + 1];
+        for kept in &self.state.standing {
+            by_level[kept.level] += 1;
+        }
+        if by_level != self.state.told {
+            self.observer.observe(&Event::Standing { by_level: &by_level });
+            self.state.told = by_level;
         }
     }
 
@@ -263,6 +282,8 @@ impl Actor {
                 match waiter.or_else(|| self.next_in_line()) {
                     Some(waiter) => {
                         self.pace.leased();
+                        let supply = if waiter.special.is_some() { Supply::Own } else { Supply::Started };
+                        self.observer.observe(&Event::Leased { supply });
                         waiter.serve(Ok(Lease::new(conversation, container)));
                     }
                     None => self.keep(conversation, container, reports.clone()),
@@ -332,6 +353,7 @@ impl Actor {
     async fn finish(mut self, mut told: mpsc::Receiver<Report>) {
         self.requests.close();
         self.state.standing.clear();
+        self.tell_standing();
         let reports = async { while told.recv().await.is_some() {} };
         let ended = async {
             while self.state.starts.join_next().await.is_some() {}

@@ -6,6 +6,7 @@ use crate::{
     container::Container,
     conversation::{Collected, Conversation, Parcel},
     output::Sink,
+    phase::Stopwatch,
 };
 
 /// A container with its runner ready, for one execution.
@@ -33,8 +34,9 @@ impl Lease {
         parcel: &mut Parcel,
         sink: &mut Sink,
         cancel: &CancellationToken,
+        stopwatch: &mut Stopwatch<'_>,
     ) -> (Collected, Container) {
-        let collected = self.conversation.run(parcel, sink, cancel).await;
+        let collected = self.conversation.run(parcel, sink, cancel, stopwatch).await;
         if collected.end.is_clean() {
             // The runner goes when its pipe does: behind the answer, and when nothing else is to be done.
             self.container.keep_until_removed(self.conversation);

@@ -167,6 +167,11 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("0s", "24h"))]
     drain_timeout: Seconds,
 
+    /// OpenTelemetry collector that gets traces, by OTLP over HTTP, such as `http://127.0.0.1:4318` [default: none].
+    #[cfg(feature = "otlp")]
+    #[arg(long, env = "CODE_SANDBOX_OTLP_ENDPOINT", value_name = "URL", value_parser = super::values::http_url)]
+    otlp_endpoint: Option<String>,
+
     /// How a log line looks: `auto` is text on a terminal and JSON elsewhere.
     #[arg(long, env = "CODE_SANDBOX_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -231,6 +236,8 @@ impl Flags {
             drain_timeout: self.drain_timeout.0,
             log_format: self.log_format.into(),
             log_level: self.log_level.into(),
+            #[cfg(feature = "otlp")]
+            otlp_endpoint: self.otlp_endpoint,
             engine: EngineConfig {
                 max_executions: NonZeroU32::new(max_executions).unwrap_or(NonZeroU32::MIN),
                 queue_size: self.queue_size,

@@ -95,3 +95,10 @@ pub(super) fn docker_host(text: &str) -> Result<String, String> {
     let known = ["unix:///", "tcp://", "http://"].iter().any(|scheme| text.starts_with(scheme));
     if known { Ok(text.to_owned()) } else { Err("takes unix:///path or tcp://address:port".to_owned()) }
 }
+
+/// Checks the scheme: there is no TLS in here.
+#[cfg(feature = "otlp")]
+pub(super) fn http_url(text: &str) -> Result<String, String> {
+    let known = text.strip_prefix("http://").is_some_and(|address| !address.is_empty());
+    if known { Ok(text.to_owned()) } else { Err("takes http://address:port".to_owned()) }
+}

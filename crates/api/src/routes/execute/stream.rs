@@ -6,6 +6,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     response::{
         IntoResponse, Response,
@@ -14,6 +15,7 @@ use axum::{
 };
 use engine::{ExecuteError, Live, Outcome, Output};
 use futures_util::{StreamExt, stream};
+use telemetry::traces::RequestTrace;
 use tokio::{
     sync::mpsc::Receiver,
     task::JoinError,
@@ -36,14 +38,16 @@ type Run = AbortOnDropHandle<Result<Outcome, ExecuteError>>;
 /// Runs code and streams what happens.
 pub(crate) async fn stream(
     State(app): State<App>,
+    Extension(trace): Extension<RequestTrace>,
     Asked { request, share }: Asked,
 ) -> Result<Response, ApiError> {
     let id = request.id;
     let (live, mut outputs) = Live::new();
-    let run: Run = AbortOnDropHandle::new(tokio::spawn(async move {
+    let run = trace.follow(async move {
         let _share = share;
         app.engine.execute_live(request, live).await
-    }));
+    });
+    let run: Run = AbortOnDropHandle::new(tokio::spawn(run));
     let Some(first) = outputs.recv().await else {
         // Nothing has started.
         let outcome = ended(run.await)?;

@@ -1,0 +1,27 @@
+//! `GET /metrics`.
+
+use axum::{
+    extract::State,
+    http::{HeaderName, header},
+};
+use telemetry::metrics::{CONTENT_TYPE, Levels};
+
+use crate::{App, error::ApiError};
+
+/// What Prometheus scrapes. It touches no container, so it answers whatever the engine's state is.
+pub(crate) async fn metrics(
+    State(app): State<App>,
+) -> Result<([(HeaderName, &'static str); 1], String), ApiError> {
+    let stored = app.store.usage();
+    let (body_bytes, body_limit) = app.bodies.usage();
+    let levels = Levels {
+        containers: app.engine.containers() as u64,
+        store_values: stored.values as u64,
+        store_bytes: stored.bytes,
+        store_limit: stored.limit,
+        body_bytes,
+        body_limit,
+    };
+    let text = app.metrics.encode(&levels).map_err(|_| ApiError::Internal)?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+}

@@ -1,0 +1,301 @@
+//! `GET /metrics`, and the documents that name metrics against what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+type Labels = BTreeMap<String, String>;
+
+/// What one scrape holds.
+#[derive(Debug, Default)]
+struct Scrape {
+    /// Type and unit by the name of the family.
+    families: BTreeMap<String, (String, String)>,
+    /// Labels and value of each sample by its name.
+    samples: BTreeMap<String, Vec<(Labels, f64)>>,
+}
+
+impl Scrape {
+    fn parse(text: &str) -> Self {
+        let mut scrape = Self::default();
+        assert!(text.ends_with("\n# EOF\n"), "{text}");
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["#", "TYPE", name, kind] => {
+                    let known = scrape.families.insert(name.to_owned(), (kind.to_owned(), String::new()));
+                    assert_eq!(known, None, "{name} is there twice");
+                }
+                ["#", "UNIT", name, unit] => scrape.families.get_mut(name).unwrap().1 = unit.to_owned(),
+                ["#", ..] => {}
+                _ => {
+                    let (series, value) = line.rsplit_once(' ').unwrap();
+                    let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+                    let labels = labels.strip_suffix('}').unwrap().split_terminator("\",");
+                    let labels = labels.filter_map(|label| label.split_once("=\""));
+                    let labels = labels.map(|(key, value)| (key.into(), value.trim_end_matches('"').into()));
+                    let sample = (labels.collect(), value.parse().unwrap());
+                    scrape.samples.entry(name.to_owned()).or_default().push(sample);
+                }
+            }
+        }
+        scrape
+    }
+
+    fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let fits =
+            |has: &Labels| labels.iter().all(|(key, value)| has.get(*key).is_some_and(|own| own == value));
+        let mut samples = self.samples[name].iter().filter(|(has, _)| fits(has)).map(|(_, value)| value);
+        let value = *samples.next().unwrap_or_else(|| panic!("no {name} with {labels:?}"));
+        assert_eq!(samples.next(), None, "more than one {name} with {labels:?}");
+        value
+    }
+
+    /// Labels of a family by its name, that of the buckets excepted.
+    fn labels(&self, family: &str) -> BTreeSet<&str> {
+        let of_family = |name: &str| {
+            let suffix = name.strip_prefix(family);
+            suffix
+                .is_some_and(|suffix| ["", "_total", "_info", "_bucket", "_sum", "_count"].contains(&suffix))
+        };
+        let samples =
+            self.samples.iter().filter(|(name, _)| of_family(name)).flat_map(|(_, samples)| samples);
+        samples.flat_map(|(labels, _)| labels.keys()).map(String::as_str).filter(|key| *key != "le").collect()
+    }
+}
+
+impl Service {
+    async fn scrape(&self) -> Scrape {
+        let response = self.send(Request::get("/metrics").body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert_eq!(header(&response, "content-type"), media_type);
+        Scrape::parse(std::str::from_utf8(&bytes_of(response).await).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn metrics_tell_what_happened() {
+    with_service(async |service| {
+        let before = service.scrape().await;
+        service.execute(json!({ "code": "a = 1" })).await;
+        service.execute(json!({ "code": "1/0" })).await;
+        service.execute(json!({ "code": 1 })).await;
+        service.post("/upload_data/secret-key", "text/plain", "12345").await;
+        let leaves = async {
+            let runs = [("phase", "run")];
+            while service.scrape().await.value("code_sandbox_executions_in_phase", &runs) < 1.0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            answer = service.execute(json!({ "code": "import time; time.sleep(15)" })) => panic!("{answer:?}"),
+            () = leaves => {}
+        }
+        let after = service.scrape().await;
+
+        let grown =
+            |name: &str, labels: &[(&str, &str)]| after.value(name, labels) - before.value(name, labels);
+        let executions = "code_sandbox_executions_total";
+        let by_status = ["ok", "error", "timeout", "crashed"].map(|s| grown(executions, &[("status", s)]));
+        assert_eq!(by_status, [1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(grown("code_sandbox_executions_abandoned_total", &[]), 1.0);
+        for (phase, passed) in [("queue", 3.0), ("lease", 3.0), ("send", 3.0), ("run", 2.0), ("collect", 2.0)]
+        {
+            let count = grown("code_sandbox_phase_duration_seconds_count", &[("phase", phase)]);
+            assert_eq!(count, passed, "{phase}");
+            assert_eq!(after.value("code_sandbox_executions_in_phase", &[("phase", phase)]), 0.0, "{phase}");
+        }
+        assert_eq!(grown("code_sandbox_pool_leases_total", &[("supply", "started")]), 3.0);
+        assert_eq!(grown("code_sandbox_docker_call_duration_seconds_count", &[("call", "launch")]), 3.0);
+        assert_eq!(after.value("code_sandbox_store_values", &[]), 1.0);
+        assert_eq!(after.value("code_sandbox_store_bytes", &[]), 5.0 + 1024.0);
+        assert_eq!(after.value("code_sandbox_request_body_bytes", &[]), 0.0);
+        let executed = |status| {
+            let labels = [("route", "/execute_code"), ("method", "POST"), ("status", status)];
+            after.value("code_sandbox_http_requests_total", &labels)
+        };
+        assert_eq!((executed("2xx"), executed("4xx")), (2.0, 1.0));
+        assert!(!format!("{after:?}").contains("secret-key"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn metrics_are_there_while_the_service_drains() {
+    with_service(async |service| {
+        service.engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+        service.execute(json!({ "code": "" })).await;
+        let scrape = service.scrape().await;
+        let refused = [("reason", "draining")];
+        assert_eq!(scrape.value("code_sandbox_executions_refused_total", &refused), 1.0);
+        assert_eq!(scrape.value("code_sandbox_containers", &[]), 0.0);
+    })
+    .await;
+}
+
+/// The documents are about a service to which everything they name has happened.
+async fn with_scrape(test: impl FnOnce(&Scrape)) {
+    with_service(async |service| {
+        service.get("/health").await;
+        service.engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+        service.get("/health").await;
+        test(&service.scrape().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_metric_is_documented_and_every_documented_metric_is_there() {
+    with_scrape(|scrape| {
+        let document = include_str!("../../../../docs/operations/metrics.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        let documented: BTreeMap<&str, Vec<&str>> =
+            rows.map(|(name, row)| (name, row.split(" | ").collect())).collect();
+        let mut there = BTreeMap::new();
+        for (family, (kind, unit)) in &scrape.families {
+            let suffix = match kind.as_str() {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            there.insert(format!("{family}{suffix}"), (family, kind, unit));
+        }
+        let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        let names = there.keys().map(String::as_str);
+        assert_eq!(names.collect::<Vec<_>>(), documented.keys().copied().collect::<Vec<_>>());
+        for (name, (family, kind, unit)) in there {
+            let row = &documented[name.as_str()];
+            assert_eq!((row[0], row[1]), (kind.as_str(), or_dash(unit).as_str()), "{name}");
+            // `phase`: `queue`, `lease` …
+            let labels = row[2].split_once(':').map_or(row[2], |(labels, _)| labels);
+            let labels =
+                labels.split(", ").map(|label| label.trim_matches('`')).filter(|label| *label != "-");
+            assert_eq!(labels.collect::<BTreeSet<_>>(), scrape.labels(family), "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_dashboard_and_the_alerts_ask_only_for_what_is_there() {
+    with_scrape(|scrape| {
+        let dashboard: Value =
+            serde_json::from_str(include_str!("../../../../docs/operations/grafana-dashboard.json")).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+        let asked: Vec<&str> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
+        assert!(asked.len() > 20);
+
+        let alerts = include_str!("../../../../docs/operations/alerts.yml");
+        let field = |name: &str| {
+            let prefix = format!("{name}: ");
+            let fields =
+                alerts.lines().filter_map(move |line| Some(line.trim().strip_prefix(&prefix)?.to_owned()));
+            fields.collect::<Vec<_>>()
+        };
+        let rules = field("- alert");
+        let expressions = field("expr");
+        assert!(rules.len() > 10);
+        for name in ["expr", "for", "severity", "summary", "description"] {
+            assert_eq!(field(name).len(), rules.len(), "every rule has {name}, on one line");
+        }
+        for expression in asked.into_iter().chain(expressions.iter().map(String::as_str)) {
+            check(expression, scrape);
+        }
+    })
+    .await;
+}
+
+/// Metrics and labels of an expression must be there, and a label that must be equal to a value has it somewhere.
+fn check(expression: &str, scrape: &Scrape) {
+    let known = |name: &str| scrape.samples.contains_key(name);
+    let of_prometheus = ["job", "instance", "le"];
+    let selectors = selectors(expression);
+    assert!(!selectors.is_empty(), "{expression}");
+    for Selector { name, matchers } in selectors {
+        // Prometheus' own.
+        if name == "up" {
+            continue;
+        }
+        assert!(known(name), "{name} is nowhere: {expression}");
+        for (label, equal, value) in matchers {
+            let mut values = scrape.samples[name].iter().filter_map(|(labels, _)| labels.get(label));
+            let there = of_prometheus.contains(&label)
+                || values.clone().next().is_some() && (!equal || values.any(|own| own == value));
+            assert!(there, "{name} has no {label} {value}: {expression}");
+        }
+    }
+    let labels: BTreeSet<&str> =
+        scrape.samples.values().flatten().flat_map(|(labels, _)| labels.keys()).map(String::as_str).collect();
+    for label in groupings(expression) {
+        assert!(of_prometheus.contains(&label) || labels.contains(label), "no label {label}: {expression}");
+    }
+}
+
+struct Selector<'a> {
+    name: &'a str,
+    /// Label, whether it must be equal, value.
+    matchers: Vec<(&'a str, bool, &'a str)>,
+}
+
+/// Words with a list of labels behind them.
+const LISTS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
+
+/// Words of the language, as far as they are used.
+const WORDS: [&str; 5] = ["and", "histogram_quantile", "increase", "rate", "sum"];
+
+/// Every other word, with what stands in braces behind it.
+fn selectors(expression: &str) -> Vec<Selector<'_>> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+    let mut selectors = Vec::new();
+    let mut rest = expression;
+    while let Some(start) = rest.find(|c: char| is_word(c) || c == '[') {
+        rest = &rest[start..];
+        if let Some(range) = rest.strip_prefix('[') {
+            rest = range.split_once(']').unwrap().1;
+            continue;
+        }
+        let word;
+        (word, rest) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        if LISTS.contains(&word) {
+            rest = rest.split_once(')').unwrap().1;
+        } else if !WORDS.contains(&word) && !word.starts_with(|c: char| c.is_ascii_digit()) {
+            let mut matchers = Vec::new();
+            if let Some((inside, behind)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+                rest = behind;
+                matchers = inside.split(", ").map(matcher).collect();
+            }
+            selectors.push(Selector { name: word, matchers });
+        }
+    }
+    selectors
+}
+
+fn matcher(text: &str) -> (&str, bool, &str) {
+    let (label, value) = text.split_once(['=', '!']).unwrap();
+    let equal = text[label.len()..].starts_with("=\"");
+    (label, equal, value.trim_start_matches(['=', '~']).trim_matches('"'))
+}
+
+/// Labels that are grouped or joined by.
+fn groupings(expression: &str) -> impl Iterator<Item = &str> {
+    let lists = LISTS
+        .into_iter()
+        .flat_map(move |word| expression.match_indices(word).map(move |(at, _)| at + word.len()));
+    let lists = lists.filter_map(move |at| expression[at..].trim_start().strip_prefix('(')?.split_once(')'));
+    lists.flat_map(|(list, _)| list.split(',')).map(str::trim).filter(|label| !label.is_empty())
+}
+
+#[test]
+fn expressions_are_taken_apart() {
+    let expression =
+        r#"sum by (le, phase) (rate(a_bucket{phase="x", job=~"y|z"}[5m])) / on (job) b > 0.5e3 and c"#;
+    let found = selectors(expression);
+    let names: Vec<&str> = found.iter().map(|selector| selector.name).collect();
+    assert_eq!(names, ["a_bucket", "b", "c"]);
+    assert_eq!(found[0].matchers, [("phase", true, "x"), ("job", false, "y|z")]);
+    assert_eq!(groupings(expression).collect::<Vec<_>>(), ["le", "phase", "job"]);
+}

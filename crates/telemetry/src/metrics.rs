@@ -1,0 +1,106 @@
+//! What happens and how things stand, as Prometheus reads it. `docs/operations/metrics.md` says what each metric means; a
+//! test compares them.
+//!
+//! What happens comes from the engine's events and, for HTTP, from [`Metrics::answered`]; how things stand is asked when
+//! Prometheus asks. No label holds anything that a client has chosen: there are as many time series as routes, phases,
+//! statuses and preloaded modules make.
+
+mod containers;
+mod executions;
+mod http;
+mod label;
+mod levels;
+mod process;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use engine::{
+    EngineConfig,
+    events::{Event, Observer},
+};
+use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
+
+pub use self::levels::Levels;
+use self::{
+    containers::Containers, executions::Executions, http::Http, label::Buckets, levels::LevelGauges,
+    process::Process,
+};
+
+/// The media type of what [`Metrics::encode`] makes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every metric of the service. Cheap to clone; every clone is the same.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    executions: Executions,
+    containers: Containers,
+    http: Http,
+    levels: LevelGauges,
+}
+
+impl Metrics {
+    /// Metrics of a service with this engine; its limits and the modules it preloads are among them.
+    pub fn new(engine: &EngineConfig) -> Self {
+        let mut registry = Registry::default();
+        let ours = registry.sub_registry_with_prefix("code_sandbox");
+        let buckets = Buckets::up_to(engine.bounds.max_timeout.max(engine.queue_timeout));
+        let executions = Executions::register(ours, engine, &buckets);
+        let containers = Containers::register(ours, &engine.pool);
+        let http = Http::register(ours, &buckets);
+        let levels = LevelGauges::register(ours);
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        ours.register("build", "What runs", version);
+        registry.register_collector(Box::new(Process::new()));
+        Self(Arc::new(Inner { registry, executions, containers, http, levels }))
+    }
+
+    /// A request was answered; `route` is none if there is no such route.
+    pub fn answered(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
+        self.0.http.answered(route, method, status, took);
+    }
+
+    /// All of them, in the text format of OpenMetrics.
+    pub fn encode(&self, levels: &Levels) -> Result<String, fmt::Error> {
+        self.0.levels.set(levels);
+        let mut text = String::new();
+        text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Observer for Metrics {
+    fn observe(&self, event: &Event<'_>) {
+        let Inner { executions, containers, .. } = &*self.0;
+        match event {
+            Event::PhaseEntered { phase } => executions.entered(*phase),
+            Event::PhaseLeft { phase, took, passed } => executions.left(*phase, *took, *passed),
+            Event::Executed { status, took, .. } => executions.executed(*status, *took),
+            Event::NotExecuted { error, .. } => executions.not_executed(error),
+            Event::Abandoned { .. } => executions.abandoned(),
+            Event::Retried { .. } => executions.retried(),
+            Event::DataUnreadable { .. } => executions.data_unreadable(),
+            Event::Leased { supply } => containers.leased(*supply),
+            Event::Standing { by_level } => containers.standing(by_level),
+            Event::DriverCalled { call, took, failed } => containers.called(*call, *took, *failed),
+            Event::ContainerStarted { took, .. } => containers.started(*took),
+            Event::StartFailed { .. } => containers.start_failed(),
+            Event::WarmContainerDied => containers.died(),
+            Event::PreloadFailed { .. } => containers.preload_failed(),
+            Event::ResizeFailed { .. } => containers.resize_failed(),
+            Event::RemovalFailed { .. } => containers.removal_failed(),
+            Event::Quarantined { .. } => containers.quarantined(),
+            Event::QuarantineEnded { .. } => containers.quarantine_ended(),
+            Event::Orphans { count } => containers.orphaned(*count),
+            Event::SweepFailed { .. } => containers.sweep_failed(),
+            // Standing tells it at every moment; after an incomplete drain nobody asks any more.
+            Event::PoolWarm { .. } | Event::DrainIncomplete => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
