@@ -11,9 +11,9 @@ need_cargo_tool cargo-deny
 need_cargo_tool cargo-machete
 
 say "shellcheck"
-shellcheck scripts/*.sh .ci/run
+shellcheck scripts/*.sh examples/clients/*.sh .ci/run
 say "one version everywhere"
-for file in docker-compose.yml Dockerfile.api Dockerfile.runner .ci/run README.md; do
+for file in docker-compose.yml examples/compose/docker-compose.yml examples/compose/app/Dockerfile Dockerfile.api Dockerfile.runner .ci/run README.md; do
   stray=$(grep -noE '(code-sandbox-(api|runner):|image.version=")[0-9.]+' "$file" | grep -v "$version\$") || continue
   fail "$file names another version than Cargo.toml's $version:" "$stray"
 done

@@ -79,6 +79,117 @@ async fn sigterm_lets_running_executions_finish_and_refuses_new_ones() {
 }
 
 #[tokio::test]
+async fn while_it_drains_health_is_bad_who_waits_is_sent_away_and_what_stands_ready_goes() {
+    let mut product = Product::start(&["--max-executions", "1", "--pool-size", "2"]).await;
+    let instance = product.instance();
+    let run = |code: &str| {
+        let request = product.client().post(product.url("/execute_code"));
+        tokio::spawn(request.json(&json!({ "code": code })).send())
+    };
+    let running = run("import time; time.sleep(4); a = 1");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let waiting = run("a = 2");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    product.signal(Signal::SIGTERM);
+    let refused = waiting.await.unwrap().unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    let (status, health) = product.get("/health").await.unwrap();
+    assert_eq!((status, &health["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unhealthy")));
+    assert!(!running.is_finished(), "the running execution goes on");
+    let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(answer["result"], json!({ "a": 1 }));
+    assert!(product.wait(Duration::from_secs(20)).await.success());
+    assert!(docker::containers_of(&instance).await.is_empty());
+}
+
+/// Image of the runner as the product's defaults have it, under a name by which a test's own containers are known.
+struct OwnImage(String);
+
+impl OwnImage {
+    #[expect(clippy::unwrap_used, reason = "part of a test")]
+    async fn tag() -> Self {
+        let image = std::env::var("CODE_SANDBOX_IMAGE")
+            .unwrap_or_else(|_| concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION")).to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        let name =
+            folder.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_lowercase();
+        let own = format!("code-sandbox-test-{name}:1");
+        docker::docker(&["tag", &image, &own]).await;
+        Self(own)
+    }
+
+    async fn containers(&self) -> usize {
+        let images = docker::docker(&["ps", "-a", "--format", "{{.Image}}"]).await;
+        images.lines().filter(|image| *image == self.0).count()
+    }
+}
+
+impl Drop for OwnImage {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("docker").args(["rmi", &self.0]).output();
+    }
+}
+
+#[tokio::test]
+async fn a_check_proves_every_promise_beside_a_running_service_of_the_same_flags_and_leaves_nothing() {
+    let product = Product::start(&["--pool-size", "1"]).await;
+    let image = OwnImage::tag().await;
+    let standing = product.containers().await;
+    let data = product.data_dir();
+    let address = product.url("").replace("http://", "");
+    let flags = ["--image", &image.0, "--data-dir", data.to_str().unwrap(), "--listen", &address];
+    let output = run_binary(&[&flags[..], &["--max-executions", "1", "check"]].concat()).await;
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{table}");
+    assert!(table.lines().count() >= 17 && table.ends_with("are ok\n"), "{table}");
+    for promise in [
+        "a run",
+        "no network",
+        "read-only root",
+        "memory limit",
+        "time limit",
+        "output limit",
+        "nothing left",
+    ] {
+        assert!(
+            table.lines().any(|line| line.starts_with(&format!("ok      {promise} "))),
+            "{promise}: {table}"
+        );
+    }
+    assert_eq!(image.containers().await, 0);
+    assert_eq!(product.containers().await, standing);
+    assert_eq!(product.run("a = 1").await.field("result"), &json!({ "a": 1 }));
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn a_check_of_what_cannot_work_says_what_and_fails() {
+    for (wrong, row, untried) in [
+        (
+            ["--image", "no-such-image:1"],
+            "FAILED  image              the image no-such-image:1 is missing",
+            true,
+        ),
+        (["--runtime", "no-such-runtime"], "FAILED  a run              the Docker engine refused to", true),
+        (
+            ["--preload", "no_such_module"],
+            "FAILED  preloaded modules  ended as 'error': ModuleNotFoundError",
+            false,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = ["--data-dir", folder.path().to_str().unwrap()];
+        let output = run_binary(&[&flags[..], &wrong, &["check"]].concat()).await;
+        let table = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{table}");
+        let failed: Vec<_> = table.lines().filter(|line| line.starts_with("FAILED")).collect();
+        assert!(failed.len() == 1 && failed[0].starts_with(row), "{row}: {table}");
+        assert_eq!(table.ends_with("the rest was not tried\n"), untried, "{table}");
+    }
+}
+
+#[tokio::test]
 async fn what_outlasts_the_drain_is_cancelled_and_a_second_signal_hurries() {
     for (flags, signals) in [(["--drain-timeout", "1s"], 1), (["--drain-timeout", "1h"], 2)] {
         let mut product = Product::start(&flags).await;

@@ -9,13 +9,8 @@ use std::{
 };
 
 use protocol::message::Status;
-use serde_json::value::RawValue;
-use uuid::Uuid;
 
-use crate::{
-    Engine, ExecuteError, ExecutionRequest, driver::DriverError, files::InputFiles, request::Bounds,
-    tenant::Tenant,
-};
+use crate::{Engine, ExecuteError, ExecutionRequest, driver::DriverError, request::Bounds};
 
 /// How long an execution counts as proof that the next one works too.
 const PROOF_LASTS: Duration = Duration::from_secs(60);
@@ -134,18 +129,6 @@ impl Engine {
 
     fn trial_request(&self) -> ExecutionRequest {
         let bounds = Bounds { default_timeout: TRIAL_TIMEOUT, ..self.shared.config.bounds.clone() };
-        ExecutionRequest {
-            id: Uuid::now_v7(),
-            tenant: Tenant::service(),
-            concurrency: None,
-            code: String::new(),
-            input_data: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
-            timeout: bounds.default_timeout(),
-            memory: bounds.default_memory(),
-            stdin: String::new(),
-            args: Vec::new(),
-            files: InputFiles::default(),
-            data: None,
-        }
+        ExecutionRequest::trial(String::new(), bounds.default_timeout(), bounds.default_memory())
     }
 }

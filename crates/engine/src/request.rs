@@ -35,6 +35,25 @@ pub struct ExecutionRequest {
     pub data: Option<Space>,
 }
 
+impl ExecutionRequest {
+    /// A run of the service's own, by which it proves something: code that is given nothing.
+    pub fn trial(code: String, timeout: Timeout, memory: Memory) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            tenant: Tenant::service(),
+            concurrency: None,
+            code,
+            input_data: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
+            timeout,
+            memory,
+            stdin: String::new(),
+            args: Vec::new(),
+            files: InputFiles::default(),
+            data: None,
+        }
+    }
+}
+
 /// Wall clock a request may take; made by [`Bounds::timeout`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout(Duration);

@@ -1,12 +1,15 @@
 //! The command line: flags in, plain configs out.
 
+mod file;
 mod flags;
+pub(crate) mod manual;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use api::ApiConfig;
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use clap_complete::Shell;
 use engine::{EngineConfig, Tenant, driver::hardening::Hardening};
 use store::StoreLimits;
 use telemetry::logging::Format;
@@ -21,6 +24,9 @@ pub(crate) use self::flags::Flags;
 #[derive(Debug, Parser)]
 #[command(name = "code-sandbox", version, max_term_width = 100)]
 pub(crate) struct Cli {
+    /// TOML file with flags, named as here without the dashes (`max-timeout = "5m"`); a flag and a variable win.
+    #[arg(long, env = "CODE_SANDBOX_CONFIG", value_name = "PATH")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) flags: Flags,
     #[command(subcommand)]
@@ -31,9 +37,33 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Ask a control plane that runs with these flags whether code can run: exit status 0 if it can, else 1.
     Health,
+    /// Prove that a control plane with these flags would work here: exit status 0 if every promise holds, else 1.
+    Check,
+    /// Print a script that completes flags in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the man page.
+    Man,
     /// Make keys for callers (`--api-keys-file`).
     #[command(subcommand)]
     Keys(KeysCommand),
+}
+
+impl Cli {
+    /// What is given as flags, as variables and, where these are silent, in the file that they name.
+    pub(crate) fn given(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let given = Self::command().try_get_matches_from(arguments)?;
+        let cli = Self::from_arg_matches(&given)?;
+        let Some(path) = &cli.config else { return Ok(cli) };
+        let filed = file::arguments(Self::command(), &given, path)
+            .map_err(|error| Self::command().error(ErrorKind::ValueValidation, error))?;
+        let (program, rest) = arguments.split_at(arguments.len().min(1));
+        Self::try_parse_from(
+            program.iter().cloned().chain(filed.into_iter().map(OsString::from)).chain(rest.iter().cloned()),
+        )
+    }
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -2,47 +2,56 @@
 //!
 //! Exit status: 0 after a drain, 1 if it could not start or serve, 2 for a wrong flag.
 
+mod check;
 mod cli;
 mod health_check;
 mod instance;
 mod new_key;
 mod pool_size;
 mod serve;
+mod signals;
 mod upkeep;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use nix::sys::stat::{Mode, umask};
 use tracing::error;
 
-use self::cli::{Cli, Command, KeysCommand};
+use self::cli::{Cli, Command, Config, Flags, KeysCommand, manual};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let config = match cli.flags.config() {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = Cli::given(&arguments).unwrap_or_else(|error| error.exit());
+    match cli.command {
+        None => run(cli.flags, async |config| match serve::serve(config).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                error!("cannot start: {error}");
+                ExitCode::FAILURE
+            }
+        }),
+        Some(Command::Health) => run(cli.flags, async |config| health_check::run(config.listen).await),
+        Some(Command::Check) => run(cli.flags, check::run),
+        Some(Command::Keys(KeysCommand::New { tenant })) => new_key::print(&tenant),
+        Some(Command::Completions { shell }) => manual::completions(shell),
+        Some(Command::Man) => manual::man(),
+    }
+}
+
+/// Does the work with what the flags amount to.
+fn run(flags: Flags, work: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
+    let config = match flags.config() {
         Ok(config) => config,
         Err(error) => return cli::report(error),
     };
     telemetry::logging::install(config.log_format, config.log_level);
     // Uploaded data is nobody else's; the group may, because the service can run as different users of one group.
     umask(Mode::S_IRWXO);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work(config)),
         Err(error) => {
             error!(%error, "cannot start");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    match cli.command {
-        None => match runtime.block_on(serve::serve(config)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                error!("cannot start: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        Some(Command::Health) => runtime.block_on(health_check::run(config.listen)),
-        Some(Command::Keys(KeysCommand::New { tenant })) => new_key::print(&tenant),
     }
 }

@@ -13,15 +13,12 @@ use keys::{Count, KeysFile, KeysFileError};
 use socket2::SockRef;
 use store::{OpenError, Store};
 use telemetry::{EngineLog, Metrics, Traces};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::{cli::Config, instance, pool_size, upkeep};
+use crate::{cli::Config, instance, pool_size, signals::Signals, upkeep};
 
 /// A client that takes longer to send its headers is no client.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,8 +71,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let driver = DockerDriver::new(&config.docker_host, hardening)?;
     let mut engine_config = config.engine;
     if config.sizes_pool {
-        let (processors, memory) = driver.machine().await?;
-        engine_config.pool.size = pool_size::suitable(processors, memory);
+        let about = driver.about().await?;
+        engine_config.pool.size = pool_size::suitable(about.processors, about.memory);
     }
     let pool = engine_config.pool.clone();
     let metrics = Metrics::new(&engine_config);
@@ -151,22 +148,4 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

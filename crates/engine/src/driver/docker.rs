@@ -1,5 +1,7 @@
 //! The driver for Docker's engine API; the only user of bollard beside [`hardening`](super::hardening).
 
+mod about;
+
 use std::{collections::HashMap, future::Future, io, time::Duration};
 
 use async_trait::async_trait;
@@ -16,6 +18,7 @@ use bollard::{
 use futures_util::StreamExt;
 use tokio::time;
 
+pub use self::about::{AboutEngine, AboutImage};
 use super::{
     Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe,
     hardening::{Hardening, INSTANCE_LABEL},
@@ -45,14 +48,6 @@ impl DockerDriver {
         let docker = Docker::connect_with_host(host)
             .map_err(|error| DriverError::Unreachable { host: host.to_owned(), reason: reason(&error) })?;
         Ok(Self { docker, host: host.to_owned(), hardening })
-    }
-
-    /// Processors and bytes of memory of the engine's machine.
-    pub async fn machine(&self) -> Result<(u32, u64), DriverError> {
-        let info = self.call("tell about its machine", LOOKUP_LIMIT, self.docker.info()).await?;
-        let processors = info.ncpu.and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
-        let memory = info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
-        Ok((processors, memory))
     }
 
     /// Gives a call of bollard's, whose own time-out covers less than the whole call, a limit, and gives up earlier if
@@ -124,13 +119,7 @@ fn reason(error: &dyn std::error::Error) -> String {
 impl Driver for DockerDriver {
     async fn check(&self) -> Result<(), DriverError> {
         self.ping().await?;
-        let image = self.docker.inspect_image(&self.hardening.image);
-        match self.call("look up the image", LOOKUP_LIMIT, image).await {
-            Err(DriverError::ContainerMissing) => {
-                Err(DriverError::ImageMissing(self.hardening.image.clone()))
-            }
-            other => other.map(|_| ()),
-        }
+        self.image().await.map(|_| ())
     }
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {

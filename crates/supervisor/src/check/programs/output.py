@@ -1,0 +1,2 @@
+for _ in range(4 * kibibytes):
+    print("x" * 1023)
