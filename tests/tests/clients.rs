@@ -225,3 +225,14 @@ async fn the_agents_tool_gives_text_and_pictures_and_what_went_wrong_as_text_too
     assert!(text(&away.run(&[], "1").await.stdout).starts_with("The program was not run: "));
     product.stop().await;
 }
+
+#[tokio::test]
+async fn the_agent_learns_of_its_error_over_mcp_and_mends_it() {
+    let Some(python) = python().await else { return };
+    let product = Product::start(&[]).await;
+    let agent = Client::new(&product, &python, "agent.py");
+    let answer = agent.run(&["What is the median of 3, 1, 4, 1, 5?"], "").await;
+    assert_eq!(text(&answer.stdout), "The median is 3.0.\n", "{answer:?}");
+    assert!(text(&answer.stderr).contains("NameError: name 'statistics' is not defined"), "{answer:?}");
+    product.stop().await;
+}
