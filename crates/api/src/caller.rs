@@ -13,10 +13,9 @@ use store::{Space, SpaceName, Store};
 
 use crate::error::ApiError;
 
-/// What answers whoever asks. Everything else, also what does not exist and what will be added, needs a key.
-const OPEN: [&str; 4] = ["/health", "/health/live", "/openapi.json", "/docs"];
-/// Pages of the documentation.
-const OPEN_BELOW: &str = "/docs/";
+/// What answers whoever asks, as the documentation does. Everything else, also what does not exist and what will be added, needs
+/// a key.
+const OPEN: [&str; 2] = ["/health", "/health/live"];
 
 /// The caller of a request: the account its key opens, or everybody's where there are no keys.
 #[derive(Clone, Debug)]
@@ -74,7 +73,7 @@ pub(crate) async fn identify(
 }
 
 fn is_open(route: Option<&MatchedPath>) -> bool {
-    route.map(MatchedPath::as_str).is_some_and(|route| OPEN.contains(&route) || route.starts_with(OPEN_BELOW))
+    route.map(MatchedPath::as_str).is_some_and(|route| OPEN.contains(&route))
 }
 
 fn account(keyring: &Keyring, headers: &HeaderMap) -> Result<Arc<Account>, ApiError> {

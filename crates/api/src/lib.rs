@@ -2,6 +2,7 @@
 
 mod body;
 mod caller;
+mod document;
 mod error;
 mod json_check;
 mod mcp;

@@ -14,11 +14,11 @@ mod schema;
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, request::Parts},
     response::Response,
-    routing::{MethodRouter, post},
 };
 use http_body_util::Full;
 use rmcp::{
@@ -35,6 +35,7 @@ use rmcp::{
 use telemetry::traces::RequestTrace;
 use tokio::sync::OwnedSemaphorePermit;
 use tower::Service;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::calls::{CallId, Calls};
@@ -42,6 +43,7 @@ use crate::{
     App,
     body::{self, Held},
     caller::Caller,
+    document::{self, answers::Problem},
     error::ApiError,
     request_id::ExecutionId,
 };
@@ -50,22 +52,47 @@ const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const INSTRUCTIONS: &str = "Runs Python in a throwaway container without network. Every call starts with nothing of the ones before: \
     keep data with upload_data, and read it in code as data[\"key\"].";
 
-/// The handler of the route.
-pub(crate) fn route(app: &App) -> MethodRouter<App> {
-    let calls = Calls::default();
-    let tools = Tools { app: app.clone(), calls: calls.clone() };
-    // Hosts and origins are checked for every route alike, and the body is read within its limits below.
-    let config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .disable_allowed_hosts()
-        .with_max_request_body_bytes(usize::MAX);
-    let service = StreamableHttpService::new(
-        move || Ok(tools.clone()),
-        Arc::new(NeverSessionManager::default()),
-        config,
-    );
-    let app = app.clone();
-    post(async move |caller: Caller, request: Request| answer(&app, &calls, service, &caller, request).await)
+/// What answers, the same for all requests.
+#[derive(Clone)]
+pub(crate) struct Mcp {
+    calls: Calls,
+    service: StreamableHttpService<Tools, NeverSessionManager>,
+}
+
+impl Mcp {
+    pub(crate) fn new(app: &App) -> Self {
+        let calls = Calls::default();
+        let tools = Tools { app: app.clone(), calls: calls.clone() };
+        // Hosts and origins are checked for every route alike, and the body is read within its limits below.
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .disable_allowed_hosts()
+            .with_max_request_body_bytes(usize::MAX);
+        let new = move || Ok(tools.clone());
+        Self {
+            calls,
+            service: StreamableHttpService::new(new, Arc::new(NeverSessionManager::default()), config),
+        }
+    }
+}
+
+/// A JSON-RPC 2.0 message: a request if it has an `id`, else a notification.
+#[derive(ToSchema)]
+#[schema(as = McpMessage, example = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }))]
+#[expect(dead_code, reason = "rmcp reads it")]
+struct Message {
+    /// `2.0`.
+    #[schema(pattern = r"^2\.0$", examples("2.0"))]
+    jsonrpc: String,
+    /// Number or text that comes back with the result.
+    #[schema(value_type = Value, required = false, examples(1))]
+    id: (),
+    /// Such as `initialize`, `tools/list`, `tools/call`.
+    #[schema(examples("tools/list"))]
+    method: String,
+    /// As the method needs them.
+    #[schema(value_type = Object, required = false)]
+    params: (),
 }
 
 /// The body's share of memory, held for as long as the request is worked on.
@@ -74,11 +101,43 @@ struct Share {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-async fn answer(
-    app: &App,
-    calls: &Calls,
-    mut service: StreamableHttpService<Tools, NeverSessionManager>,
-    caller: &Caller,
+/// The Model Context Protocol.
+///
+/// Streamable HTTP, without state: any client of the protocol works. Its tools are `execute_python`, `upload_data` and
+/// `list_data`; `tools/list` describes them.
+#[utoipa::path(
+    post,
+    path = "/mcp",
+    operation_id = "mcp",
+    tag = document::AGENTS,
+    request_body = Message,
+    responses(
+        (
+            status = 200,
+            description = "JSON-RPC messages: the result, or an error; before it, where the client has asked for them, notifications of \
+                           the code's output",
+            content(("application/json"), ("text/event-stream")),
+            headers(("Mcp-Session-Id" = String, description = "After `initialize`: the client sends it along from now on"))
+        ),
+        (status = 202, description = "The notification has been taken"),
+        (status = 400, description = "It is no such message, or ended early", content(("application/json"), ("text/plain"))),
+        (status = 404, description = "There is no such method", content(("application/json"))),
+        (status = 406, description = "The client does not accept both JSON and server-sent events", content(("text/plain"))),
+        (status = 408, description = "The body came too slowly", body = Problem),
+        (status = 413, description = "The body is over its limit", body = Problem),
+        (status = 415, description = "It is not `application/json`", content(("text/plain"))),
+        (
+            status = 503,
+            description = "Too many large bodies came at once",
+            body = Problem,
+            headers(("Retry-After" = u32, description = "Seconds until it is worth trying again"))
+        ),
+    )
+)]
+pub(crate) async fn answer(
+    State(app): State<App>,
+    Extension(Mcp { calls, mut service }): Extension<Mcp>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();

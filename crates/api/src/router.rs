@@ -1,43 +1,55 @@
 //! Every URL and its handler.
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
     response::IntoResponse,
     routing::{delete, get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{
-    App, body, caller,
+    App, body, caller, document,
     error::ApiError,
-    mcp, request_id,
-    routes::{data, execute, executions, health, metrics},
+    mcp::{self, Mcp},
+    request_id,
+    routes::{data, docs, execute, executions, health, metrics},
     same_origin,
 };
+
+/// Every operation, method and path of which are in the annotation of its handler: what is here is served and documented.
+fn operations(app: &App) -> OpenApiRouter<App> {
+    // A key's wildcard catches slashes too, so that a key that has some is told what a key is instead of a plain 404.
+    OpenApiRouter::with_openapi(document::outline())
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(execute::execute))
+        .routes(routes!(execute::stream::stream))
+        .routes(routes!(executions::list))
+        .routes(routes!(executions::cancel))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(mcp::answer).layer(Extension(Mcp::new(app))))
+        .routes(routes!(data::upload::upload))
+        .routes(routes!(data::download::get))
+        .routes(routes!(data::list))
+        .routes(routes!(data::delete))
+        .routes(routes!(data::clear))
+}
 
 /// The whole surface.
 pub fn router(app: App) -> Router {
     let keys = app.keys.clone();
-    // The wildcard catches keys with slashes in them, so that they are told what a key is instead of a plain 404.
-    Router::new()
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/metrics", get(metrics::metrics))
-        .route("/execute_code", post(execute::execute))
-        .route("/execute_code/stream", post(execute::stream))
-        .route("/mcp", mcp::route(&app))
-        .route("/executions", get(executions::list))
-        .route("/executions/{id}", delete(executions::cancel))
+    let (operations, mut document) = operations(&app).split_for_parts();
+    document::complete(&mut document, &app);
+    operations
         .route("/upload_data/", post(data::without_key))
-        .route("/upload_data/{*key}", post(data::upload))
         .route("/get_data/", get(data::without_key))
-        .route("/get_data/{*key}", get(data::get))
-        .route("/clear_data", get(data::clear))
-        .route("/data", get(data::list))
         .route("/data/", delete(data::without_key))
-        .route("/data/{*key}", delete(data::delete))
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         // Each route limits its own body, by the operator's flags.
@@ -47,6 +59,8 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
         .layer(middleware::from_fn(body::linger))
         .layer(middleware::from_fn(same_origin::only))
+        // For everybody, and a link on any page may lead there: it holds nothing of anybody.
+        .merge(docs::router(&document))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))
         .with_state(app)
 }

@@ -1,6 +1,7 @@
 //! Handlers, one file a noun.
 
 pub(crate) mod data;
+pub(crate) mod docs;
 pub(crate) mod execute;
 pub(crate) mod executions;
 pub(crate) mod health;

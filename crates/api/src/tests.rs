@@ -1,5 +1,7 @@
 //! Every route, through the router, with the real runner as a plain process behind it.
 
+mod openapi;
+
 use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use axum::{

@@ -162,6 +162,11 @@ impl Engine {
         Ok(())
     }
 
+    /// As it was made.
+    pub fn config(&self) -> &EngineConfig {
+        &self.shared.config
+    }
+
     /// What a request may ask for.
     pub fn bounds(&self) -> &Bounds {
         &self.shared.config.bounds

@@ -1,6 +1,6 @@
 //! `POST /execute_code` and `POST /execute_code/stream`.
 
-mod stream;
+pub(crate) mod stream;
 
 use axum::{
     Json,
@@ -11,12 +11,12 @@ use axum::{
 use engine::ExecutionRequest;
 use tokio::sync::OwnedSemaphorePermit;
 
-pub(crate) use self::stream::stream;
 use super::{content_type, is_json};
 use crate::{
     App,
     body::{self, Held},
     caller::Caller,
+    document::{self, answers},
     error::ApiError,
     request_id::ExecutionId,
     wire::execute,
@@ -49,7 +49,26 @@ impl FromRequest<App> for Asked {
 /// Nobody between us and the client keeps an answer.
 const NOT_STORED: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-/// Runs code. If the client leaves, this future is dropped and the run with it.
+/// Runs code, each time in a container of its own.
+///
+/// The answer is 200 however the code ended: `status` says how. If the client leaves, the run is killed.
+#[utoipa::path(
+    post,
+    path = "/execute_code",
+    operation_id = "execute_code",
+    tag = document::EXECUTION,
+    request_body = execute::Request,
+    responses(
+        (
+            status = 200,
+            description = "The code was run, however it ended",
+            body = execute::Response,
+            headers(("Cache-Control" = String, description = "`no-store`"))
+        ),
+        answers::RunRefused,
+    )
+)]
+// If the client leaves, this future is dropped and the run with it.
 pub(crate) async fn execute(
     State(app): State<App>,
     Asked { request, share: _share }: Asked,

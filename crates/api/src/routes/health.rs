@@ -6,12 +6,18 @@ use axum::{
     http::{HeaderName, HeaderValue},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{App, error::ApiError};
+use crate::{App, document, error::ApiError};
 
-#[derive(Debug, Serialize)]
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
+    /// `healthy`, `unhealthy`, or `alive` where nothing but this process was asked.
+    #[schema(value_type = String, examples("healthy"))]
     pub(crate) status: &'static str,
+    /// Why, for a person to read.
+    #[schema(examples("Sandbox is operational"))]
     pub(crate) message: String,
 }
 
@@ -26,6 +32,32 @@ fn told<T>(app: &App, answer: T) -> Told<T> {
 }
 
 /// Whether code can run.
+///
+/// It can if the engine answers, the last container that was to be started was, and an execution worked a short while ago,
+/// runs now, or is tried on the spot.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = document::HEALTH,
+    responses(
+        (
+            status = 200,
+            description = "Code can run",
+            body = Health,
+            headers(("X-Authentication" = String, description = "What a caller needs: `none` or `api-key`"))
+        ),
+        (
+            status = 503,
+            description = "Code cannot run, and why",
+            body = Health,
+            headers(
+                ("Retry-After" = u32, description = "Seconds until it is worth asking again"),
+                ("X-Authentication" = String, description = "What a caller needs: `none` or `api-key`"),
+            ),
+            example = json!({ "status": "unhealthy", "message": "the service is shutting down" })
+        ),
+    )
+)]
 pub(crate) async fn health(State(app): State<App>) -> Told<Result<Json<Health>, ApiError>> {
     let health = app.engine.health().await.map_err(ApiError::from);
     told(
@@ -35,6 +67,19 @@ pub(crate) async fn health(State(app): State<App>) -> Told<Result<Json<Health>, 
 }
 
 /// Whether this process answers, and nothing else.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "health_live",
+    tag = document::HEALTH,
+    responses((
+        status = 200,
+        description = "It does",
+        body = Health,
+        headers(("X-Authentication" = String, description = "What a caller needs: `none` or `api-key`")),
+        example = json!({ "status": "alive", "message": "The control plane answers" })
+    ))
+)]
 pub(crate) async fn live(State(app): State<App>) -> Told<Json<Health>> {
     told(&app, Json(Health { status: "alive", message: "The control plane answers".to_owned() }))
 }

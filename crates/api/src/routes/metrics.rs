@@ -6,9 +6,24 @@ use axum::{
 };
 use telemetry::metrics::{CONTENT_TYPE, Levels};
 
-use crate::{App, error::ApiError};
+use crate::{App, document, error::ApiError};
 
-/// What Prometheus scrapes. It touches no container, so it answers whatever the engine's state is.
+/// Metrics
+///
+/// What Prometheus scrapes, in its text format. It touches no container, so it answers whatever the engine's state is.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = document::OPERATION,
+    responses((
+        status = 200,
+        description = "Every metric",
+        content_type = "application/openmetrics-text",
+        body = String,
+        example = "code_sandbox_executions_total{status=\"ok\"} 5"
+    ))
+)]
 pub(crate) async fn metrics(
     State(app): State<App>,
 ) -> Result<([(HeaderName, &'static str); 1], String), ApiError> {

@@ -3,10 +3,13 @@
 use axum::response::sse::Event;
 use engine::{Outcome, Output};
 use serde::Serialize;
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{Utf8, execute::Finished};
+use super::{
+    Utf8,
+    event_schema::{Printed, Started},
+    execute::Finished,
+};
 use crate::error::ApiError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Events {
     /// An event of what is gathered.
     pub(crate) fn flush(&mut self) -> Option<Event> {
         let (stream, text) = (self.gathered.0, std::mem::take(&mut self.gathered.1));
-        (!text.is_empty()).then(|| event(stream.name(), &json!({ "text": text })))
+        (!text.is_empty()).then(|| event(stream.name(), &Printed { text }))
     }
 
     /// All that is told at the end: what was not streamed, and last the rest of the answer.
@@ -86,7 +89,7 @@ impl Events {
 
     fn start(&mut self) -> Option<Event> {
         let is_first = !std::mem::replace(&mut self.is_started, true);
-        is_first.then(|| event("started", &json!({ "id": self.id })))
+        is_first.then(|| event("started", &Started { id: self.id }))
     }
 
     fn gather(&mut self, stream: Stream, text: &str) -> Option<Event> {

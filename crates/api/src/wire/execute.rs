@@ -1,15 +1,71 @@
 //! `POST /execute_code`: its request and its response.
 
-use engine::{Bounds, Display, ExecutionRequest, Omitted, Outcome, Status, Truncated, Usage};
+use engine::{Bounds, ExecutionRequest, Outcome};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema, Type,
+        schema::{Object, ObjectBuilder, SchemaType},
+    },
+};
 use uuid::Uuid;
 
 use super::{
     JsonObject,
-    files::{Figure, OutputFile},
+    files::{Figure, FileToWrite, OutputFile},
+    report::{Display, Omitted, Status, Truncated, Usage},
 };
 use crate::{caller::Caller, error::ApiError};
+
+/// Code to run.
+#[derive(ToSchema)]
+#[schema(as = ExecutionRequest, examples(
+    json!({ "code": "total = sum(values)\nprint(total)", "input_data": { "values": [1, 2, 3] } })
+))]
+#[expect(dead_code, reason = "says what `request` reads")]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    /// Python source, at most as many bytes in UTF-8 as it may have characters.
+    #[schema(examples("total = sum(values)\nprint(total)"))]
+    code: String,
+    #[schema(schema_with = input_data, required = false)]
+    input_data: (),
+    /// Wall-clock time the code may take, seconds.
+    #[schema(required = false, exclusive_minimum = 0, examples(2.5))]
+    timeout: f64,
+    /// Memory the container may take, MiB.
+    #[schema(required = false, examples(256))]
+    memory_mb: i64,
+    /// What `input()` and `sys.stdin` read.
+    #[schema(required = false, default = "", examples("first line\nsecond line\n"))]
+    stdin: String,
+    /// `sys.argv[1:]`.
+    #[schema(required = false, default = json!([]), examples("--verbose"))]
+    args: Vec<String>,
+    /// Files in the current directory before the code runs.
+    #[schema(required = false, max_items = 1000, default = json!([]))]
+    files: Vec<FileToWrite>,
+}
+
+fn input_data() -> Object {
+    let description = "The dict `input_data`; each key that is an identifier is a variable as well. No object in it has a name \
+                       twice; it is nested at most 128 levels deep, and its numbers are within ±1.8e308.";
+    ObjectBuilder::new()
+        .description(Some(description))
+        .default(Some(json!({})))
+        .examples([json!({ "values": [1, 2, 3] })])
+        .build()
+}
+
+fn result() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some("The variables left at the end; null unless `status` is `ok`."))
+        .examples([json!({ "total": 6 })])
+        .build()
+}
 
 /// Parses and validates a request body, within what this caller may ask for; what the code may read of uploaded data is for the
 /// route to say.
@@ -55,22 +111,46 @@ fn empty_object() -> Box<RawValue> {
 }
 
 /// What a run is answered with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Execution)]
 pub(crate) struct Response {
+    /// UUIDv7 of the execution; also the header `X-Request-Id`, unless the client sent one.
+    #[schema(examples("01a205e8-ac83-7057-8c3a-060ce2d08c42"))]
     id: Uuid,
+    /// How the run ended.
     status: Status,
+    #[schema(schema_with = result, required)]
     result: Option<Box<RawValue>>,
+    /// The value of an expression on the last line, as in a notebook; null without one, and unless `status` is `ok`.
+    #[schema(required)]
     display: Option<Display>,
+    /// Matplotlib's open figures, in order of creation, figures and pictures left in variables.
     figures: Vec<Figure>,
+    /// New and changed files of the current directory, by path.
     files: Vec<OutputFile>,
+    /// What came out until the end, on a timeout too; invalid UTF-8 is replaced.
+    #[schema(examples("6\n"))]
     stdout: String,
+    /// Likewise; with the traceback of an exception.
+    #[schema(examples(""))]
     stderr: String,
+    /// Wall-clock time of the code alone, seconds.
+    #[schema(minimum = 0, examples(0.0021))]
     execution_time: f64,
+    /// One line: what went wrong, or which limit and how much it is; null if `status` is `ok`.
+    #[schema(required, examples(json!(null), "ZeroDivisionError: division by zero"))]
     error: Option<String>,
+    /// Exit status of the process; null if a signal ended it, or it is not known.
+    #[schema(required, examples(0))]
     exit_code: Option<i32>,
+    /// Name of the signal that ended the process; null if none did.
+    #[schema(required, examples(json!(null), "SIGSEGV"))]
     signal: Option<String>,
+    /// Variables, figures and files that could not be given back.
     omitted: Vec<Omitted>,
+    /// Which stream was cut at its limit.
     truncated: Truncated,
+    /// What the whole run used.
     usage: Usage,
 }
 
@@ -78,9 +158,9 @@ impl Response {
     pub(crate) fn new(id: Uuid, outcome: Outcome) -> Self {
         Self {
             id,
-            status: outcome.status,
+            status: outcome.status.into(),
             result: outcome.result,
-            display: outcome.display,
+            display: outcome.display.map(Display::from),
             figures: outcome.figures.into_iter().map(Figure::from).collect(),
             files: outcome.files.into_iter().map(OutputFile::from).collect(),
             stdout: outcome.stdout,
@@ -89,14 +169,14 @@ impl Response {
             error: outcome.error,
             exit_code: outcome.exit_code,
             signal: outcome.signal,
-            omitted: outcome.omitted,
-            truncated: outcome.truncated,
-            usage: outcome.usage,
+            omitted: outcome.omitted.into_iter().map(Omitted::from).collect(),
+            truncated: outcome.truncated.into(),
+            usage: outcome.usage.into(),
         }
     }
 }
 
-/// What is told of a run at the end of its stream.
+/// What is told of a run at the end of its stream: the fields of a [`Response`] that were not streamed before.
 #[derive(Debug, Serialize)]
 pub(crate) struct Finished {
     id: Uuid,
@@ -122,23 +202,38 @@ pub(crate) struct Returned {
 impl Finished {
     pub(crate) fn new(id: Uuid, outcome: Outcome) -> (Returned, Self) {
         let returned = Returned {
-            display: outcome.display,
+            display: outcome.display.map(Display::from),
             figures: outcome.figures.into_iter().map(Figure::from).collect(),
             files: outcome.files.into_iter().map(OutputFile::from).collect(),
         };
         let finished = Self {
             id,
-            status: outcome.status,
+            status: outcome.status.into(),
             result: outcome.result,
             execution_time: outcome.execution_time,
             error: outcome.error,
             exit_code: outcome.exit_code,
             signal: outcome.signal,
-            omitted: outcome.omitted,
-            truncated: outcome.truncated,
-            usage: outcome.usage,
+            omitted: outcome.omitted.into_iter().map(Omitted::from).collect(),
+            truncated: outcome.truncated.into(),
+            usage: outcome.usage.into(),
         };
         (returned, finished)
+    }
+}
+
+impl ToSchema for Finished {}
+
+impl PartialSchema for Finished {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = Response::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            let streamed = |name: &str| ["display", "figures", "files", "stdout", "stderr"].contains(&name);
+            object.properties.retain(|name, _| !streamed(name));
+            object.required.retain(|name| !streamed(name));
+            object.description = Some("What is told of a run at the end of its stream.".to_owned());
+        }
+        schema
     }
 }
 
@@ -147,7 +242,7 @@ mod tests {
     use std::time::Duration;
 
     use axum::{body::to_bytes, response::IntoResponse};
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 

@@ -9,11 +9,13 @@ use serde::{
     de::{IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::{Field, JsonObject, MOST_ERRORS, Mismatch};
 
 /// How a file's content is written in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples("utf-8"))]
 pub(crate) enum Encoding {
     #[serde(rename = "utf-8")]
     Utf8,
@@ -129,13 +131,44 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
     }
 }
 
+/// A file that is there before the code runs.
+#[derive(ToSchema)]
+#[schema(as = InputFile)]
+#[expect(dead_code, reason = "says what `input_file` reads")]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileToWrite {
+    /// Where, relative to the current directory and below it: no part is empty, `.`, `..` or longer than 255 bytes, and all
+    /// of it has at most 1024. `main.py` is the code itself; no two files have the same path, and none that of another's
+    /// folder.
+    #[schema(
+        pattern = r"^(?!main\.py(?![^/]))(?!([^\x00]*/)?\.{0,2}(?![^/]))[^\x00/]{1,255}(/[^\x00/]{1,255})*$",
+        max_length = 1024,
+        examples("data/sales.csv")
+    )]
+    path: String,
+    /// What is in it, as `encoding` says.
+    #[schema(examples("month,sales\n1,3\n2,5\n"))]
+    content: String,
+    /// How `content` is written: `base64` (RFC 4648, padded) for what is no text.
+    #[schema(required = false, default = "utf-8")]
+    encoding: Encoding,
+}
+
 /// A figure of a response.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Figure {
+    /// Always `png`.
+    #[schema(value_type = String, examples("png"))]
     format: &'static str,
+    /// The file, base64.
     #[serde(serialize_with = "as_base64")]
+    #[schema(value_type = String, content_encoding = "base64", content_media_type = "image/png", examples("iVBORw0KGgo="))]
     data: bytes::Bytes,
+    /// Pixels.
+    #[schema(examples(640))]
     width: u32,
+    /// Pixels.
+    #[schema(examples(480))]
     height: u32,
 }
 
@@ -150,11 +183,18 @@ fn as_base64<S: Serializer>(bytes: impl AsRef<[u8]>, serializer: S) -> Result<S:
 }
 
 /// A file of a response.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OutputFile {
+    /// Where it was, relative to the current directory.
+    #[schema(examples("out.csv"))]
     path: String,
+    /// Bytes, before the encoding.
+    #[schema(examples(22))]
     size: usize,
+    /// What is in it, as `encoding` says.
+    #[schema(value_type = String, examples("month,sales\n1,3\n2,5\n"))]
     content: Content,
+    /// How `content` is written: `utf-8` if it is text, else `base64`.
     encoding: Encoding,
 }
 

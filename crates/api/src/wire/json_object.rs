@@ -9,15 +9,24 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 use serde_json::{Value, json, value::RawValue};
+use utoipa::ToSchema;
 
 use crate::{error::ApiError, json_check::check_text};
 
 /// One thing wrong with a request.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct FieldError {
+    /// Where: `body`, then the names of fields and the positions in lists, from the outside in.
+    #[schema(value_type = Vec<Place>, examples(json!(["body", "files", 0, "path"])))]
     loc: Vec<Value>,
+    /// What, for a person to read.
+    #[schema(examples("Extra inputs are not permitted"))]
     msg: String,
+    /// What, in Pydantic's words for programs.
+    #[schema(value_type = String, examples("extra_forbidden"))]
     r#type: &'static str,
+    /// What was sent there, cut if it is long.
+    #[schema(value_type = Value, examples(5))]
     input: Value,
 }
 
@@ -34,6 +43,17 @@ impl fmt::Display for FieldError {
         }
         write!(f, ": {}", self.msg)
     }
+}
+
+/// A step on the way to a value.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a `loc` holds")]
+#[serde(untagged)]
+enum Place {
+    /// Name of a field.
+    Field(String),
+    /// Position in a list.
+    Position(u32),
 }
 
 /// A JSON object whose fields are taken out one by one.

@@ -11,9 +11,67 @@ use axum::{
 use store::Meta;
 
 use super::PathKey;
-use crate::{App, caller::Caller, error::ApiError};
+use crate::{
+    App,
+    caller::Caller,
+    document::{
+        self,
+        answers::{NoValue, Problem},
+    },
+    error::ApiError,
+};
 
-/// Streams a value, in bounded memory whatever its size.
+/// Gives a value back, byte for byte.
+#[utoipa::path(
+    get,
+    path = "/get_data/{*key}",
+    operation_id = "get_data",
+    tag = document::DATA,
+    params(
+        PathKey,
+        ("Range" = Option<String>, Header, description = "One range of bytes; another unit, or several ranges, are answered with the whole value", example = "bytes=0-99"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` the range belongs to: of another version the whole value comes", example = "\"01a205e8ac8370578c3a060ce2d08c42\""),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that the client has", example = "\"01a205e8ac8370578c3a060ce2d08c42\""),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The value, with the content type it was uploaded with",
+            content(("*/*")),
+            headers(
+                ("ETag" = String, description = "Names this version of the value"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+            )
+        ),
+        (
+            status = 206,
+            description = "The part of the value that `Range` names",
+            content(("*/*")),
+            headers(
+                ("ETag" = String, description = "Names this version of the value"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+                ("Content-Range" = String, description = "Which bytes, of how many: `bytes 0-99/1234`"),
+            )
+        ),
+        (
+            status = 304,
+            description = "The client has this version already",
+            headers(
+                ("ETag" = String, description = "Names this version of the value"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+            )
+        ),
+        NoValue,
+        (
+            status = 416,
+            description = "The range lies outside the value",
+            body = Problem,
+            headers(("Content-Range" = String, description = "How many bytes there are: `bytes */1234`")),
+            example = json!({ "detail": "The range lies outside the value's 19 bytes" })
+        ),
+    )
+)]
+// In bounded memory, whatever the value's size.
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,

@@ -1,6 +1,6 @@
 //! `POST /upload_data/{key}`: JSON, anything else as raw bytes, or one file of a form.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
     Json,
@@ -11,15 +11,16 @@ use axum::{
 use bytes::Bytes;
 use engine::json::{Rules, StreamCheck};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
 use store::{ContentType, InvalidContentType, Key, PutError, Space, Upload};
 use tokio::time::{Instant, timeout};
+use utoipa::ToSchema;
 
-use super::PathKey;
+use super::{Done, PathKey};
 use crate::{
     ApiConfig, App,
     body::announced,
     caller::Caller,
+    document::{self, answers},
     error::ApiError,
     routes::{content_type, is_json},
 };
@@ -33,13 +34,64 @@ const UPLOADED: Rules = Rules { depth: 512, portable: false };
 /// Bytes a second that an upload must come to in the end: one that trickles would hold its file and its room for ever.
 const LEAST_RATE: usize = 16 << 10;
 
-/// Takes a value, in bounded memory whatever its size.
+/// Bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "says what `receive` takes")]
+struct Anything(Vec<u8>);
+
+/// A form with one file.
+#[derive(ToSchema)]
+#[schema(min_properties = 1, max_properties = 1)]
+#[expect(dead_code, reason = "says what `receive_form` takes")]
+struct UploadForm {
+    /// The file, with its name; it is kept with the content type that the form says it has.
+    #[schema(value_type = String, format = Binary, required = false)]
+    file: Vec<u8>,
+    /// The field may have any other name.
+    #[serde(flatten)]
+    other: HashMap<String, Anything>,
+}
+
+/// Keeps a value until it is deleted, in place of the one that the key has.
+///
+/// It is on disk when it is answered, and replaced whole: nobody ever sees a part of it.
+#[utoipa::path(
+    post,
+    path = "/upload_data/{*key}",
+    operation_id = "upload_data",
+    tag = document::DATA,
+    params(PathKey),
+    request_body(
+        description = "JSON, which is checked; one file of a form; or anything else, kept as it is with its content type",
+        content(
+            (Value = "application/json", example = json!({ "currency": "NOK" })),
+            (UploadForm = "multipart/form-data"),
+            (Anything = "application/octet-stream"),
+            ("text/csv", example = json!("month,sales\n1,3\n2,5\n")),
+        )
+    ),
+    responses(
+        (
+            status = 200,
+            description = "It is kept",
+            body = Done,
+            links(
+                ("value" = (operation_id = "get_data", parameters(("key" = "$request.path.key")))),
+                ("deletion" = (operation_id = "delete_data", parameters(("key" = "$request.path.key")))),
+            ),
+            example = json!({ "message": "Data for key 'sales' uploaded successfully" })
+        ),
+        answers::UploadRefused,
+    )
+)]
+// In bounded memory, whatever the value's size.
 pub(crate) async fn upload(
     State(app): State<App>,
     caller: Caller,
     PathKey(key): PathKey,
     request: Request,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Done>, ApiError> {
     let limit = app.config.max_value_size;
     if announced(request.headers()).is_some_and(|length| length > limit.saturating_add(ENVELOPE)) {
         return Err(PutError::ValueTooLarge(limit).into());
@@ -56,7 +108,7 @@ pub(crate) async fn upload(
         receive(&app.config, &space, &key, declared, &mut request.into_body().into_data_stream()).await?
     };
     upload.commit().await?;
-    Ok(Json(json!({ "message": format!("Data for key '{key}' uploaded successfully") })))
+    Ok(Json(Done { message: format!("Data for key '{key}' uploaded successfully") }))
 }
 
 /// The form's one file. Nothing is stored before it has turned out that there is nothing else.

@@ -25,7 +25,12 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::{Asked, NOT_STORED};
-use crate::{App, error::ApiError, wire::events::Events};
+use crate::{
+    App,
+    document::{self, answers},
+    error::ApiError,
+    wire::{event_schema::StreamEvent, events::Events, execute},
+};
 
 /// How often something goes to a client that hears nothing from the code, or a proxy would take the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -35,7 +40,30 @@ const GATHERED_AT_MOST: usize = 64 << 10;
 
 type Run = AbortOnDropHandle<Result<Outcome, ExecuteError>>;
 
-/// Runs code and streams what happens.
+/// Runs code and tells what happens as it happens.
+///
+/// The same as `POST /execute_code`; what is refused before the code starts has the same answers. A client that reads slowly
+/// makes the code wait in its `print`; one that leaves ends it.
+#[utoipa::path(
+    post,
+    path = "/execute_code/stream",
+    operation_id = "execute_code_stream",
+    tag = document::EXECUTION,
+    request_body = execute::Request,
+    responses(
+        (
+            status = 200,
+            description = "The code runs: server-sent events",
+            body = StreamEvent,
+            content_type = "text/event-stream",
+            headers(
+                ("Cache-Control" = String, description = "`no-store`"),
+                ("X-Accel-Buffering" = String, description = "`no`: a proxy shall pass on each event as it comes"),
+            )
+        ),
+        answers::RunRefused,
+    )
+)]
 pub(crate) async fn stream(
     State(app): State<App>,
     Extension(trace): Extension<RequestTrace>,
