@@ -28,13 +28,14 @@ async fn speak(product: &Product, mode: &str, key: Option<&str>) {
         .unwrap();
     let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
     let holds = async {
+        let mut held = Vec::new();
         while let Some(line) = lines.next_line().await.unwrap() {
-            println!("{line}");
             if line == "cancelled" {
                 return;
             }
+            held.push(line);
         }
-        panic!("the client has failed: its traceback is above");
+        panic!("the client has failed, its traceback is above; what held before: {held:#?}");
     };
     timeout(Duration::from_secs(120), holds).await.unwrap();
     let abandoned = || product.log().contains("abandoned: the client has left");
