@@ -86,12 +86,7 @@ impl Engine {
             Some(Err(error)) => Err(error.into()),
             None => Ok(Outcome::cancelled()),
         };
-        drop(execution);
-        if outcome.is_ok() {
-            stopwatch.finish();
-        } else {
-            drop(stopwatch);
-        }
+        drop((execution, stopwatch));
         watch.observer = None;
         let event = match &outcome {
             Ok(outcome) => Event::Executed { id, status: outcome.status, waited, took: arrived.elapsed() },
@@ -133,7 +128,9 @@ impl Engine {
             }
             if !matches!(collected.end, End::NotStarted) {
                 stopwatch.enter(Phase::Collect);
-                return self.judge(collected, sink.text(), asked, container.name()).await;
+                let outcome = self.judge(collected, sink.text(), asked, container.name()).await?;
+                stopwatch.finish();
+                return Ok(outcome);
             }
             if self.was_taken_for_memory(container.name()).await {
                 return Ok(Outcome::unreported(

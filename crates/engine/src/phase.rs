@@ -63,7 +63,7 @@ impl<'a> Stopwatch<'a> {
     }
 
     /// The last phase is passed as well.
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(&mut self) {
         self.leave(true);
     }
 

@@ -126,7 +126,7 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
 
 impl Work {
     async fn bury(self: Arc<Self>, mut remains: Remains) {
-        let stopwatch = Stopwatch::start(&*self.observer, Phase::Remove);
+        let mut stopwatch = Stopwatch::start(&*self.observer, Phase::Remove);
         let _turn = match &remains.slot {
             Some(_) => None,
             // Never closed, so it only waits.

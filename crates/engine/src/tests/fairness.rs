@@ -214,6 +214,9 @@ async fn a_cancel_while_a_container_is_being_started_does_not_wait_for_it() {
         assert_eq!((outcome.status, outcome.usage.wall_time), (Status::Cancelled, 0.0));
         assert!(began.elapsed() < Duration::from_secs(2));
         assert!(heard.0.lock().unwrap().last().unwrap().contains("status: Cancelled"));
+        let told = heard.0.lock().unwrap().clone();
+        let left = told.iter().rfind(|event| event.starts_with("PhaseLeft { phase: Lease"));
+        assert!(left.unwrap().ends_with("passed: false }"), "{left:?}");
         // The start ends by itself.
         tokio::time::sleep(Duration::from_secs(60)).await;
     })
