@@ -1,7 +1,7 @@
 """The parent's side of uploaded data: takes what the code asks, has the control plane answer it, and hands the answer back.
 
-The code's processes connect to a socket in the container's own, otherwise empty, network namespace: forked and spawned ones as
-well, and none of them holds a descriptor of ours. One connection is served at a time, one request of it at a time:
+The code's processes connect to a socket in the container's own, otherwise empty, network namespace: forked ones as well, and none
+of them holds a descriptor of ours. One connection is served at a time, one request of it at a time:
 
     request   [u32 length] the JSON of a DataRequest
     answer    the frame that the control plane sent

@@ -33,6 +33,12 @@ def open_workspace(path):
     return os.open(path, _OPEN_DIRECTORY)
 
 
+def is_empty(workspace):
+    """`workspace`: its descriptor."""
+    with os.scandir(workspace) as entries:
+        return next(entries, None) is None
+
+
 class OutputFiles:
     def __init__(self, channel, given, most, limit):
         """`given`: {path: [size, digest]} of what is no output while it is the same. At most `most` files, of `limit` bytes."""

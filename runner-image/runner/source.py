@@ -118,6 +118,11 @@ def _user_frames(frames):
         first = first.tb_next  # ours, and asyncio's below an `await` of the module
     while first is None and frames is not None and frames.tb_frame.f_code.co_filename.startswith(_RUNNER):
         frames = frames.tb_next
+    last = first
+    while last is not None and last.tb_next is not None and not last.tb_next.tb_frame.f_code.co_filename.startswith(_RUNNER):
+        last = last.tb_next
+    if last is not None:
+        last.tb_next = None  # below it only ours: what `data` does
     return first or frames
 
 

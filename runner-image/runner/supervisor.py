@@ -28,7 +28,7 @@ from data_desk import DataDesk
 from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
 from kernel import Counters, MemoryPressure
-from output_files import OutputFiles, open_workspace
+from output_files import OutputFiles, is_empty, open_workspace
 from plain_json import dumps
 from processes import Processes
 from report import DONE, LEFT, Report
@@ -180,7 +180,8 @@ class Supervision:
 
     def finish(self):
         self.watch()
-        if self.cause == HAS_LEFT:
+        # What is stopped may wake up again by a signal that it has arranged for: not while there are files of its to be read.
+        if self.cause == HAS_LEFT and is_empty(self.workspace):
             self.processes.stop_all()
         else:
             self.processes.kill_all()

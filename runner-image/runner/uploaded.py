@@ -1,7 +1,7 @@
 """`data`: uploaded data as the code sees it. Each value is fetched when it is first used, and is the same from then on."""
 
 import os
-from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM, socket
+from _socket import AF_UNIX, SHUT_RDWR, SOCK_CLOEXEC, SOCK_STREAM, socket
 from _thread import RLock
 from errno import ENOSPC
 
@@ -19,10 +19,17 @@ class Uploaded:
 
     def __init__(self, runner, workspace):
         self.__address, self.__folder = address(runner), os.path.join(workspace, FOLDER)
-        self.__values, self.__paths, self.__lock = {}, {}, RLock()
+        self.__values, self.__paths = {}, {}
+        self.__lock, self.__owner = RLock(), os.getpid()
+
+    def __alone(self):
+        """The lock of this process: another thread may have held its parent's at the fork."""
+        if self.__owner != os.getpid():
+            self.__lock, self.__owner = RLock(), os.getpid()
+        return self.__lock
 
     def __getitem__(self, key):
-        with self.__lock:
+        with self.__alone():
             if key not in self.__values:
                 with _Connection(self.__address) as desk:
                     found = desk.open(key)
@@ -32,7 +39,7 @@ class Uploaded:
 
     def path(self, key):
         """The pathlib.Path of a file with the value's bytes."""
-        with self.__lock:
+        with self.__alone():
             if key not in self.__paths:
                 with _Connection(self.__address) as desk:
                     self.__save(key, desk.open(key)["size"], desk)
@@ -114,6 +121,11 @@ class _Connection:
         return self
 
     def __exit__(self, *_):
+        try:
+            # A process that was forked meanwhile has it open too.
+            self.socket.shutdown(SHUT_RDWR)
+        except OSError:
+            pass
         self.socket.close()
 
     def find(self, key, op="find"):

@@ -40,7 +40,7 @@ class DataTest(RunnerTest):
     def test_a_value_is_fetched_once_and_changes_of_it_stay(self):
         self.assertEqual(self.result("data['b']['x'].append(5)\ny = data['b']"), {"y": {"x": [1, None, 5]}})
 
-    def test_threads_and_forked_and_spawned_processes_have_it_too(self):
+    def test_threads_and_forked_processes_have_it_too(self):
         code = ("import multiprocessing, threading, os\n"
                 "def read(key): return len(data[key].read_bytes()) if key == 'big' else data[key]\n"
                 "if __name__ == '__main__':\n"
@@ -50,6 +50,22 @@ class DataTest(RunnerTest):
                 "    with multiprocessing.get_context('fork').Pool(4) as pool: forked = pool.map(read, ['c', 'big', 'c', 'b'])\n"
                 "    del pool")
         self.assertEqual(self.result(code), {"seen": [512_000] * 8, "forked": [3, 512_000, 3, {"x": [1, None]}]})
+
+    def test_a_process_forked_while_a_thread_fetches_does_not_wait_for_it(self):
+        code = ("import threading, os\n"
+                "real, os.statvfs = os.statvfs, lambda path: (event.set(), done.wait(), real(path))[2]\n"
+                "event, done = threading.Event(), threading.Event()\n"
+                "thread = threading.Thread(target=lambda: data['big'], daemon=True); thread.start(); event.wait()\n"
+                "read, write = os.pipe()\n"
+                "if os.fork() == 0: os.write(write, b'%d' % data['c']); os._exit(0)\n"
+                "done.set(); thread.join(); seen = os.read(read, 9).decode()\n"
+                "del thread, event, done, read, write")
+        self.assertEqual(self.result(code), {"seen": "3"})
+
+    def test_the_traceback_of_a_missing_key_ends_in_the_code(self):
+        answer = self.run_code("def f(): return data['x']\nf()", uploaded=VALUES)
+        self.assertNotIn(b"/runner/", answer.stderr)
+        self.assertTrue(answer.stderr.rstrip().endswith(b"KeyError: 'x'"), answer.stderr)
 
     def test_data_is_no_result_unless_the_code_makes_it_one_and_an_input_of_that_name_comes_first(self):
         self.assertEqual(self.result("pass"), {})

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{ApiConfig, error::ApiError};
 
-/// Memory for bodies that are read whole, counted in KiB: a crowd of large requests is refused, not swapped.
+/// Memory for bodies, of requests or of answers, counted in KiB: a crowd of large ones is refused, not swapped.
 #[derive(Clone, Debug)]
 pub struct Budget {
     free: Arc<Semaphore>,
@@ -50,8 +50,13 @@ impl Budget {
     }
 
     fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
+        self.try_take(bytes).ok_or(ApiError::BodiesTooLarge)
+    }
+
+    /// So much of it; none if there is not so much left.
+    pub(crate) fn try_take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        Arc::clone(&self.free).try_acquire_many_owned(kib).map_err(|_| ApiError::BodiesTooLarge)
+        Arc::clone(&self.free).try_acquire_many_owned(kib).ok()
     }
 }
 

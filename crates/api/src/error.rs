@@ -45,6 +45,12 @@ pub(crate) enum ApiError {
         limit: u64,
     },
     BodiesTooLarge,
+    AnswersUnread,
+    /// What the protocol's library has refused, in its words.
+    NotMcp {
+        status: StatusCode,
+        reason: String,
+    },
     ForeignOrigin,
     Unhealthy(Unhealthy),
     CodeTooLarge {
@@ -59,6 +65,8 @@ pub(crate) enum ApiError {
 
 /// Seconds after which a client may try again: memory for its body comes free as soon as others have been read, a
 /// restarted engine or control plane is back in a few seconds. When a turn comes free admission estimates itself.
+/// Clients that take nothing are cut off after half a minute.
+const UNREAD_RETRY: u32 = 30;
 const BODIES_RETRY: u32 = 1;
 const RESTART_RETRY: u32 = 5;
 
@@ -73,7 +81,10 @@ impl ApiError {
             Self::NoKey | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::RateExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unhealthy(_) | Self::BodiesTooLarge => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unhealthy(_) | Self::BodiesTooLarge | Self::AnswersUnread => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::NotMcp { status, .. } => *status,
             Self::NoSuchRoute | Self::NoData(_) | Self::NoExecution(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
@@ -117,6 +128,10 @@ impl ApiError {
             Self::BadMultipart(reason) => json!(reason),
             Self::ForeignOrigin => json!("Pages of another origin may not call this API"),
             Self::Unhealthy(error) => json!(error.to_string()),
+            Self::NotMcp { reason, .. } => json!(reason),
+            Self::AnswersUnread => json!(
+                "The code has run, but too many large answers wait for their clients to read them: this one is lost"
+            ),
             Self::BodiesTooLarge => json!("Too many large requests at once"),
             Self::NoData(key) => json!(format!("No data found for key '{key}'")),
             Self::NoExecution(id) => json!(format!("No execution with id '{id}'")),
@@ -159,6 +174,7 @@ impl ApiError {
                 AdmissionError::Draining => RESTART_RETRY,
             }),
             Self::BodiesTooLarge => Some(BODIES_RETRY),
+            Self::AnswersUnread => Some(UNREAD_RETRY),
             Self::Unhealthy(_) => Some(RESTART_RETRY),
             Self::Execute(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RESTART_RETRY),
             _ => None,

@@ -1,5 +1,6 @@
 //! The HTTP surface: translation only. `router.rs` has every URL, `error.rs` every status code.
 
+mod answer;
 mod body;
 mod caller;
 mod document;
@@ -49,6 +50,8 @@ pub struct App {
     pub config: ApiConfig,
     /// Memory for request bodies.
     pub bodies: Budget,
+    /// Memory for large answers that are not taken yet.
+    pub answers: Budget,
     /// Counts what happens.
     pub metrics: Metrics,
     /// Follows requests.

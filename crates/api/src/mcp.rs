@@ -11,16 +11,20 @@ mod data;
 mod execute;
 mod schema;
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     Extension,
     body::Body,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, request::Parts},
+    http::{HeaderName, HeaderValue, header, request::Parts},
     response::Response,
 };
-use http_body_util::Full;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited, combinators::BoxBody};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -41,6 +45,7 @@ use uuid::Uuid;
 use self::calls::{CallId, Calls};
 use crate::{
     App,
+    answer::Share,
     body::{self, Held},
     caller::Caller,
     document::{self, answers::Problem},
@@ -48,6 +53,8 @@ use crate::{
     request_id::ExecutionId,
 };
 
+/// Bytes of what the library says of a request that it refuses.
+const LONGEST_REFUSAL: usize = 8 << 10;
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const INSTRUCTIONS: &str = "Runs Python in a throwaway container without network. Every call starts with nothing of the ones before: \
     keep data with upload_data, and read it in code as data[\"key\"].";
@@ -95,10 +102,14 @@ struct Message {
     params: (),
 }
 
-/// The body's share of memory, held for as long as the request is worked on.
+/// What goes along with a request, from its body to its answer.
 #[derive(Clone)]
-struct Share {
-    _permit: Arc<OwnedSemaphorePermit>,
+struct Baggage {
+    /// The body's share of memory.
+    _share: Arc<OwnedSemaphorePermit>,
+    arguments: Arc<str>,
+    /// The answer's, once there is one.
+    answer: Arc<OnceLock<Share>>,
 }
 
 /// The Model Context Protocol.
@@ -120,12 +131,12 @@ struct Share {
             headers(("Mcp-Session-Id" = String, description = "After `initialize`: the client sends it along from now on"))
         ),
         (status = 202, description = "The notification has been taken"),
-        (status = 400, description = "It is no such message, or ended early", content(("application/json"), ("text/plain"))),
+        (status = 400, description = "It is no such message, or ended early", body = Problem),
         (status = 404, description = "There is no such method", content(("application/json"))),
-        (status = 406, description = "The client does not accept both JSON and server-sent events", content(("text/plain"))),
+        (status = 406, description = "The client does not accept both JSON and server-sent events", body = Problem),
         (status = 408, description = "The body came too slowly", body = Problem),
         (status = 413, description = "The body is over its limit", body = Problem),
-        (status = 415, description = "It is not `application/json`", content(("text/plain"))),
+        (status = 415, description = "It is not `application/json`", body = Problem),
         (
             status = 503,
             description = "Too many large bodies came at once",
@@ -142,18 +153,40 @@ pub(crate) async fn answer(
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;
-    let message = calls::Message::peek(&bytes);
+    let message = calls::Message::peek(&bytes)?;
     if let Some(id) = message.cancels(&caller.tenant, session(&parts)) {
         calls.cancel(&id);
     }
-    parts.extensions.insert(Share { _permit: Arc::new(share) });
+    let answer = Arc::default();
+    let baggage = Baggage {
+        _share: Arc::new(share),
+        arguments: message.arguments().into(),
+        answer: Arc::clone(&answer),
+    };
+    parts.extensions.insert(baggage);
     let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(bytes))).await;
+    if response.status().is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
+        return Err(refusal(response).await);
+    }
     if message.begins_session()
         && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string())
     {
         response.headers_mut().insert(SESSION, id);
     }
-    Ok(response.map(Body::new))
+    Ok(response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _held = &answer;
+            frame
+        }))
+    }))
+}
+
+/// What the library says in plain text, in the shape that all errors have.
+async fn refusal(response: Response<BoxBody<Bytes, Infallible>>) -> ApiError {
+    let status = response.status();
+    let text = Limited::new(response.into_body(), LONGEST_REFUSAL).collect().await;
+    let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+    ApiError::NotMcp { status, reason: String::from_utf8_lossy(&text).into_owned() }
 }
 
 fn session(parts: &Parts) -> Option<&str> {
@@ -170,7 +203,10 @@ struct Tools {
 struct Call<'a> {
     app: &'a App,
     caller: &'a Caller,
-    arguments: serde_json::Value,
+    /// JSON, as it was sent.
+    arguments: &'a str,
+    /// Where the answer's share of memory is kept until the client has taken it.
+    answer: &'a OnceLock<Share>,
     id: ExecutionId,
     context: &'a RequestContext<RoleServer>,
 }
@@ -186,8 +222,8 @@ impl Tools {
         let caller = parts.extensions.get::<Caller>().ok_or_else(ours)?;
         let id = *parts.extensions.get::<ExecutionId>().ok_or_else(ours)?;
         let trace = parts.extensions.get::<RequestTrace>().ok_or_else(ours)?;
-        let arguments = params.arguments.unwrap_or_default().into();
-        let call = Call { app: &self.app, caller, arguments, id, context };
+        let Baggage { arguments, answer, .. } = parts.extensions.get().ok_or_else(ours)?;
+        let call = Call { app: &self.app, caller, arguments, answer, id, context };
         let called = async {
             match &*params.name {
                 schema::EXECUTE => Ok(execute::execute_python(call).await),

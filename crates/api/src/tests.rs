@@ -84,7 +84,9 @@ async fn with(keys: Option<Keyring>, queue_size: u32, traces: Traces, test: impl
         body_total: Duration::from_millis(500),
     };
     let bodies = Budget::new(8 << 10);
-    let router = router(App { engine: engine.clone(), store, keys, config, bodies, metrics, traces });
+    let answers = Budget::new(1 << 20);
+    let router =
+        router(App { engine: engine.clone(), store, keys, config, bodies, answers, metrics, traces });
     let service = Service { router, engine, driver, _folder: folder };
     test(&service).await;
     service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;

@@ -356,8 +356,13 @@ impl Conversation {
                     returned = collected.returned.file(piece, &limits);
                 }
                 Step::Message(Ok(FromRunner::DataRequest(request))) if started && !answering => {
-                    if let Ok(answer) = time::timeout_at(deadline, parcel.data.answer(request)).await {
-                        self.say(answer, deadline).await;
+                    let answer = time::timeout_at(deadline, parcel.data.answer(request));
+                    tokio::select! {
+                        biased;
+                        Ok(answer) = answer => self.say(answer, deadline).await,
+                        // The next round heeds it; nobody needs the answer any more.
+                        () = cancel.cancelled(), if !cancelled => {}
+                        else => {}
                     }
                 }
                 Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),

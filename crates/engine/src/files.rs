@@ -142,6 +142,16 @@ impl FileContent {
         self.0.push(piece);
     }
 
+    /// Bytes.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// All of it in one, without a copy where it came in one piece.
     pub fn into_vec(self) -> Vec<u8> {
         let mut pieces = self.0.into_iter();

@@ -93,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreLimits,
     /// Memory for request bodies, bytes.
     pub(crate) bodies: u64,
+    /// Memory for answers that wait for their clients, bytes.
+    pub(crate) answers: u64,
     #[cfg(feature = "otlp")]
     pub(crate) otlp_endpoint: Option<String>,
     container: Hardening,

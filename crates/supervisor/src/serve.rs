@@ -103,6 +103,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         keys: keyring.clone(),
         config: config.api,
         bodies: Budget::new(config.bodies),
+        answers: Budget::new(config.answers),
         metrics,
         traces: traces.clone(),
     };

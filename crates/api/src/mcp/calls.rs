@@ -8,7 +8,11 @@ use std::{
 use engine::Tenant;
 use rmcp::model::RequestId;
 use serde::Deserialize;
+use serde_json::{error::Category, value::RawValue};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use uuid::Uuid;
+
+use crate::error::ApiError;
 
 /// Which call. Clients number their requests alike: only their session tells them apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,12 +30,14 @@ impl CallId {
 
 /// Every call that can be cancelled. Bounded by the requests that are being answered.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Calls(Arc<Mutex<HashMap<CallId, CancellationToken>>>);
+pub(super) struct Calls(Arc<Mutex<HashMap<CallId, (Uuid, CancellationToken)>>>);
 
 /// Forgotten when dropped.
 #[derive(Debug)]
 pub(super) struct Entered {
     id: CallId,
+    /// Tells it from a later one with the same id.
+    own: Uuid,
     token: CancellationToken,
     calls: Calls,
 }
@@ -40,17 +46,18 @@ impl Calls {
     pub(super) fn enter(&self, id: CallId) -> Entered {
         let token = CancellationToken::new();
         // A client that uses an id twice can cancel the later call alone.
-        self.map().insert(id.clone(), token.clone());
-        Entered { id, token, calls: self.clone() }
+        let own = Uuid::now_v7();
+        self.map().insert(id.clone(), (own, token.clone()));
+        Entered { id, own, token, calls: self.clone() }
     }
 
     pub(super) fn cancel(&self, id: &CallId) {
-        if let Some(token) = self.map().get(id) {
+        if let Some((_, token)) = self.map().get(id) {
             token.cancel();
         }
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<CallId, CancellationToken>> {
+    fn map(&self) -> MutexGuard<'_, HashMap<CallId, (Uuid, CancellationToken)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,7 +70,10 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.calls.map().remove(&self.id);
+        let mut calls = self.calls.map();
+        if calls.get(&self.id).is_some_and(|(own, _)| *own == self.own) {
+            calls.remove(&self.id);
+        }
     }
 }
 
@@ -79,11 +89,21 @@ pub(super) struct Message {
 #[serde(default, rename_all = "camelCase")]
 struct Params {
     request_id: Option<RequestId>,
+    arguments: Option<Box<RawValue>>,
 }
 
 impl Message {
-    pub(super) fn peek(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
+    pub(super) fn peek(bytes: &[u8]) -> Result<Self, ApiError> {
+        serde_json::from_slice(bytes).or_else(|error| match error.classify() {
+            // JSON, but nothing of ours.
+            Category::Data => Ok(Self::default()),
+            _ => Err(ApiError::MalformedJson(error.to_string())),
+        })
+    }
+
+    /// A tool's arguments as they were sent: once parsed they have lost large numbers and names that appear twice.
+    pub(super) fn arguments(&self) -> &str {
+        self.params.arguments.as_ref().map_or("{}", |arguments| arguments.get())
     }
 
     pub(super) fn begins_session(&self) -> bool {
@@ -102,7 +122,7 @@ mod tests {
     use super::*;
 
     fn cancels(tenant: &str, session: Option<&str>, message: &str) -> Option<CallId> {
-        Message::peek(message.as_bytes()).cancels(&Tenant::try_from(tenant).unwrap(), session)
+        Message::peek(message.as_bytes()).ok()?.cancels(&Tenant::try_from(tenant).unwrap(), session)
     }
 
     const CANCEL: &str = r#"{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5, "reason": "x"}}"#;
@@ -116,9 +136,11 @@ mod tests {
             calls.cancel(&other);
             assert!(!entered.token.is_cancelled());
         }
-        calls.cancel(&id("a", "s"));
-        assert!(entered.token.is_cancelled());
+        let later = calls.enter(id("a", "s"));
         drop(entered);
+        calls.cancel(&id("a", "s"));
+        assert!(later.token.is_cancelled());
+        drop(later);
         assert!(calls.map().is_empty());
     }
 

@@ -34,7 +34,7 @@ enum Encoding {
 
 pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
     let wrong = |reason: String| Ok(CallToolResult::error(vec![ContentBlock::text(reason)]));
-    let Uploaded { key, content, encoding, content_type } = match serde_json::from_value(call.arguments) {
+    let Uploaded { key, content, encoding, content_type } = match serde_json::from_str(call.arguments) {
         Ok(uploaded) => uploaded,
         Err(error) => return wrong(error.to_string()),
     };

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::Call;
 use crate::{
+    answer::Share,
     error::ApiError,
     wire::{Utf8, execute},
 };
@@ -24,15 +25,19 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// Runs code. Text for the model, the whole answer as structured content, figures as images.
 pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, ApiError> {
-    let Call { app, caller, arguments, id, context } = call;
+    let Call { app, caller, arguments, answer, id, context } = call;
     caller.count_execution()?;
-    let body = serde_json::to_vec(&arguments).map_err(|_| ApiError::Internal)?;
-    let request = execute::request(&body, id.0, caller, app.engine.bounds(), app.config.max_code_size)?;
+    let request =
+        execute::request(arguments.as_bytes(), id.0, caller, app.engine.bounds(), app.config.max_code_size)?;
     let request = ExecutionRequest { data: Some(caller.space(&app.store)?), ..request };
     let outcome = match context.meta.get_progress_token() {
         Some(token) => follow(app, request, token, &context.peer).await?,
         None => app.engine.execute(request).await?,
     };
+    if let Some(share) = Share::of(&outcome, &app.answers)? {
+        // A request has one answer.
+        let _ = answer.set(share);
+    }
     result(id.0, outcome)
 }
 

@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Request, State},
     http::{HeaderName, header},
+    response::{IntoResponse, Response},
 };
 use engine::ExecutionRequest;
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{content_type, is_json};
 use crate::{
     App,
+    answer::{self, Share},
     body::{self, Held},
     caller::Caller,
     document::{self, answers},
@@ -72,8 +74,14 @@ const NOT_STORED: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")
 pub(crate) async fn execute(
     State(app): State<App>,
     Asked { request, share: _share }: Asked,
-) -> Result<([(HeaderName, &'static str); 1], Json<execute::Response>), ApiError> {
+) -> Result<Response, ApiError> {
     let id = request.id;
     let outcome = app.engine.execute(request).await?;
-    Ok((NOT_STORED, Json(execute::Response::new(id, outcome))))
+    let share = Share::of(&outcome, &app.answers)?;
+    let answer = execute::Response::new(id, outcome);
+    let Some(share) = share else { return Ok((NOT_STORED, Json(answer)).into_response()) };
+    let json = serde_json::to_vec(&answer).map_err(|_| ApiError::Internal)?;
+    drop(answer);
+    let content_type = [(header::CONTENT_TYPE, mime::APPLICATION_JSON.as_ref())];
+    Ok((NOT_STORED, content_type, answer::body(json, share)).into_response())
 }

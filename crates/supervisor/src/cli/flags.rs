@@ -202,10 +202,22 @@ const BODY_IDLE: Duration = Duration::from_secs(10);
 /// Longest time a request body, uploads excepted, may take.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
 
+/// Answers of the largest size that may wait for their clients while every slot is taken.
+const ANSWERS_OUT: u64 = 4;
+
 /// Request bodies of the largest size that may be read while every slot is taken.
 const BODIES_IN: u64 = 4;
 
 impl Flags {
+    /// What may come back of an execution, bytes: figures and files are a third longer in base64.
+    fn largest_answer(&self) -> u64 {
+        let [output, result, figures, files] =
+            [&self.output_limit, &self.result_limit, &self.figures_limit, &self.files_limit]
+                .map(|limit| limit.0.0);
+        let base64 = figures.saturating_add(files) / 3 * 4;
+        output.saturating_mul(2).saturating_add(result).saturating_add(base64)
+    }
+
     /// Checks what no flag can check alone.
     pub(crate) fn config(self) -> Result<Config, Conflict> {
         not_above("timeout", self.timeout, "max-timeout", self.max_timeout)?;
@@ -221,6 +233,7 @@ impl Flags {
                 self.memory
             )));
         }
+        let largest_answer = self.largest_answer();
         let processors = available_parallelism().map_or(1, NonZeroUsize::get);
         let max_executions = self.max_executions.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
         let refill_concurrency =
@@ -274,6 +287,7 @@ impl Flags {
             },
             // One for every execution, and a few that are on their way in.
             bodies: self.max_body.0.0.saturating_mul(u64::from(max_executions) + BODIES_IN),
+            answers: largest_answer.saturating_mul(u64::from(max_executions) + ANSWERS_OUT),
             store: StoreLimits {
                 max_value_size: self.max_value_size.0.0,
                 data_limit: self.data_limit.0.0,

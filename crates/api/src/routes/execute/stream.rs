@@ -27,6 +27,8 @@ use uuid::Uuid;
 use super::{Asked, NOT_STORED};
 use crate::{
     App,
+    answer::Share,
+    body::Budget,
     document::{self, answers},
     error::ApiError,
     wire::{event_schema::StreamEvent, events::Events, execute},
@@ -70,6 +72,7 @@ pub(crate) async fn stream(
     Asked { request, share }: Asked,
 ) -> Result<Response, ApiError> {
     let id = request.id;
+    let answers = app.answers.clone();
     let (live, mut outputs) = Live::new();
     let run = trace.follow(async move {
         let _share = share;
@@ -81,7 +84,9 @@ pub(crate) async fn stream(
         let outcome = ended(run.await)?;
         return Ok(respond(stream::iter(Events::new(id).finish(id, outcome))));
     };
-    let following = Following { id, run: Some(run), outputs, next: Some(first), events: Events::new(id) };
+    let events = Events::new(id);
+    let following =
+        Following { id, run: Some(run), outputs, next: Some(first), events, answers, share: None };
     let steps = stream::unfold(following, Following::step);
     Ok(respond(steps.flat_map(stream::iter)))
 }
@@ -100,6 +105,9 @@ struct Following {
     /// Received already.
     next: Option<Output>,
     events: Events,
+    answers: Budget,
+    /// Of what is told at the end.
+    share: Option<Share>,
 }
 
 impl Following {
@@ -110,8 +118,14 @@ impl Following {
             None => match self.outputs.recv().await {
                 Some(output) => self.events.tell(output),
                 None => {
-                    let last = match ended(self.run.take()?.await) {
-                        Ok(outcome) => self.events.finish(self.id, outcome),
+                    let outcome = ended(self.run.take()?.await);
+                    let last = match outcome
+                        .and_then(|outcome| Ok((Share::of(&outcome, &self.answers)?, outcome)))
+                    {
+                        Ok((share, outcome)) => {
+                            self.share = share;
+                            self.events.finish(self.id, outcome)
+                        }
                         Err(error) => self.events.fail(&error),
                     };
                     return Some((last, self));

@@ -1,0 +1,82 @@
+//! Large answers: what they hold of memory until their clients have taken them, all together, has a limit.
+
+use std::{convert::Infallible, task::Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use engine::Outcome;
+use futures_util::{StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{body::Budget, error::ApiError};
+
+/// Answers up to this size are not counted: a crowd of large ones that nobody reads keeps no small one out.
+const SMALL: u64 = 64 << 10;
+/// What is handed to the connection at a time.
+const PIECE: usize = 64 << 10;
+
+/// An answer's share of the memory for answers, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Share {
+    /// None for a small answer.
+    pub(crate) fn of(outcome: &Outcome, budget: &Budget) -> Result<Option<Self>, ApiError> {
+        let size = size(outcome);
+        if size <= SMALL {
+            return Ok(None);
+        }
+        let permit = budget.try_take(size).ok_or(ApiError::AnswersUnread)?;
+        Ok(Some(Self { _permit: permit }))
+    }
+}
+
+/// About what it takes as JSON.
+fn size(outcome: &Outcome) -> u64 {
+    let base64 = |bytes: usize| bytes.div_ceil(3) * 4;
+    let display = outcome.display.as_ref().map_or(0, |display| {
+        let parts = [Some(&display.text), display.html.as_ref(), display.png.as_ref()];
+        parts.into_iter().flatten().map(String::len).sum()
+    });
+    let figures: usize = outcome.figures.iter().map(|figure| base64(figure.png.len())).sum();
+    let files: usize = outcome.files.iter().map(|file| base64(file.content.len())).sum();
+    let result = outcome.result.as_ref().map_or(0, |result| result.get().len());
+    (outcome.stdout.len() + outcome.stderr.len() + result + display + figures + files) as u64
+}
+
+/// A body that keeps its share until the connection has taken all of it.
+pub(crate) fn body(bytes: Vec<u8>, share: Share) -> Body {
+    let mut bytes = Bytes::from(bytes);
+    let pieces = stream::poll_fn(move |_| {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        Poll::Ready((!piece.is_empty()).then_some(Ok::<_, Infallible>(piece)))
+    });
+    // Without a length: a connection that knows one drops the body before it has written it.
+    Body::from_stream(pieces.map(move |piece| {
+        let _held = &share;
+        piece
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_share_comes_back_when_the_body_is_taken_or_dropped_and_not_before() {
+        let budget = Budget::new(1 << 20);
+        let share = || Share { _permit: budget.try_take(1 << 20).unwrap() };
+        let bytes = vec![b'x'; 3 * PIECE + 1];
+        let mut taken = body(bytes.clone(), share()).into_data_stream();
+        for size in [PIECE, PIECE, PIECE, 1] {
+            assert!(budget.try_take(1).is_none());
+            assert_eq!(taken.next().await.unwrap().unwrap().len(), size);
+        }
+        assert!(taken.next().await.is_none());
+        drop(taken);
+        drop(body(bytes, share()));
+        assert!(budget.try_take(1 << 20).is_some());
+    }
+}
