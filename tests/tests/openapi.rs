@@ -1,9 +1,9 @@
 //! The running product against its own OpenAPI document, by schemathesis: requests that it says are right and wrong, and
-//! answers that must be those it says.
+//! answers that must be those it says. tests/schemathesis says what is asked.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
-use e2e::Product;
+use e2e::{Product, keys::new_key};
 use tokio::{process::Command, time::timeout};
 
 #[tokio::test]
@@ -13,12 +13,18 @@ async fn schemathesis_finds_nothing() {
     let schemathesis = tools.join("bin/schemathesis");
     assert!(schemathesis.exists(), "{} is missing: scripts/e2e.sh installs it", schemathesis.display());
 
-    let product = Product::start(&["--pool-size", "2"]).await;
+    // With keys, so that what answers without one is found as well.
+    let (key, line) = new_key("schemathesis").await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    fs::write(&keys, line).unwrap();
+    let product = Product::start(&["--pool-size", "2", "--api-keys-file", keys.to_str().unwrap()]).await;
     let run = Command::new(schemathesis)
         .args(["--config-file", "schemathesis.toml", "run", "--no-color", &product.url("/openapi.json")])
+        .args(["--header", &format!("Authorization: Bearer {key}")])
         .current_dir(tests.join("schemathesis"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("HYPOTHESIS_STORAGE_DIRECTORY", tools.join("hypothesis"))
+        .env("HYPOTHESIS_STORAGE_DIRECTORY", folder.path())
         .env("NO_PROXY", "127.0.0.1")
         .kill_on_drop(true)
         .output();
@@ -26,6 +32,7 @@ async fn schemathesis_finds_nothing() {
     let told = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{told}{}", String::from_utf8_lossy(&run.stderr));
     let (_, summary) = told.split_once("SUMMARY").expect("a summary");
+    // How much was tried is worth knowing.
     println!("{summary}");
     product.stop().await;
 }

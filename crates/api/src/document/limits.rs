@@ -33,7 +33,7 @@ pub(super) fn write(document: &mut OpenApi, app: &App) {
     document.info.description = Some(format!(
         "{}\n\nThis service takes request bodies of up to {} and uploads of up to {}; it runs up to {} executions at the same \
          time, and {} more may wait for up to {} s. An execution gives back up to {} of results, {} of figures, and {} \
-         files of up to {} together.",
+         files of up to {} together. A key may allow less.",
         document.info.description.as_deref().unwrap_or_default(),
         ByteSize(config.max_body),
         ByteSize(config.max_value_size),
