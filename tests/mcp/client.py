@@ -64,6 +64,10 @@ async def check(client, url, http):
     assert result.structured_content["result"] == {"total": 3}, result
     say("uploaded data is listed, and is there in code")
 
+    result = await client.call_tool("execute_python", {"code": "print(a + 1)", "input_data": {"a": 10**40}})
+    assert result.structured_content["stdout"] == f"{10**40 + 1}\n", result
+    say("numbers arrive as they were sent")
+
     try:
         await client.call_tool("nothing", {})
     except MCPError:

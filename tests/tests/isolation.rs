@@ -84,6 +84,18 @@ async fn a_running_container_has_every_promised_setting() {
 }
 
 #[tokio::test]
+async fn code_can_arm_no_timer_that_would_wake_it_once_it_is_stopped() {
+    let product = Product::start(&[]).await;
+    let code = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+                timer, refused = ctypes.c_void_p(), libc.timer_create(1, None, ctypes.byref(ctypes.c_void_p()))\n\
+                errno = ctypes.get_errno()\ndel libc, timer";
+    let run = product.run(code).await;
+    // EPERM, as all that the profile does not name.
+    assert_eq!(run.field("result"), &json!({ "refused": -1, "errno": 1 }), "{}", run.body);
+    product.stop().await;
+}
+
+#[tokio::test]
 async fn there_is_no_network_but_lo() {
     let product = Product::start(&[]).await;
     let run = product
