@@ -59,7 +59,9 @@ async fn five_hundred_executions_of_every_kind_are_answered_right_and_leave_noth
         product.descriptors() <= limit
     })
     .await;
-    assert!(product.memory("VmRSS") < 64 << 20, "{} MiB", product.memory("VmRSS") >> 20);
+    // Without the pages of the binary itself, which in a debug build are tens of MiB.
+    let memory = product.memory("RssAnon");
+    assert!(memory < 64 << 20, "{} MiB", memory >> 20);
     product.stop().await;
 }
 
