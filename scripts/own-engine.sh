@@ -10,6 +10,8 @@ export DOCKER_HOST=unix://$folder/socket
 end() {
   [ ! -s "$folder/pid" ] || kill "$(cat "$folder/pid")" 2>/dev/null || true
   wait
+  # The engine leaves it mounted.
+  umount "$folder/exec/netns/default" 2>/dev/null || true
   rm -rf "$folder"
 }
 trap end EXIT
