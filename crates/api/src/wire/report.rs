@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// `ok`; `error`: an exception or an exit status; `timeout`; `memory_limit`; `output_limit`; `crashed`: died by a signal or
-/// left without finishing; `cancelled`: the service shut down.
+/// left without finishing; `cancelled`: somebody has ended it, or the service shut down.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(examples("ok"))]
