@@ -69,7 +69,7 @@ pub(crate) struct Mcp {
 impl Mcp {
     pub(crate) fn new(app: &App) -> Self {
         let calls = Calls::default();
-        let tools = Tools { app: app.clone(), calls: calls.clone() };
+        let tools = Tools { app: app.clone(), calls: calls.clone(), described: schema::tools(app).into() };
         // Hosts and origins are checked for every route alike, and the body is read within its limits below.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
@@ -197,6 +197,8 @@ fn session(parts: &Parts) -> Option<&str> {
 struct Tools {
     app: App,
     calls: Calls,
+    /// What clients are told of them.
+    described: Arc<[Tool]>,
 }
 
 /// What a tool is called with.
@@ -265,11 +267,11 @@ impl ServerHandler for Tools {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(schema::tools(&self.app)))
+        Ok(ListToolsResult::with_all_items(self.described.to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        schema::tools(&self.app).into_iter().find(|tool| tool.name == name)
+        self.described.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(

@@ -17,6 +17,7 @@ use super::Call;
 use crate::{
     answer::Share,
     error::ApiError,
+    routes::execute::request_of,
     wire::{Utf8, execute},
 };
 
@@ -27,9 +28,7 @@ const GATHER: Duration = Duration::from_millis(20);
 pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, ApiError> {
     let Call { app, caller, arguments, answer, id, context } = call;
     caller.count_execution()?;
-    let request =
-        execute::request(arguments.as_bytes(), id.0, caller, app.engine.bounds(), app.config.max_code_size)?;
-    let request = ExecutionRequest { data: Some(caller.space(&app.store)?), ..request };
+    let request = request_of(app, caller, id.0, arguments.as_bytes())?;
     let outcome = match context.meta.get_progress_token() {
         Some(token) => follow(app, request, token, &context.peer).await?,
         None => app.engine.execute(request).await?,

@@ -11,6 +11,7 @@ use axum::{
 };
 use engine::ExecutionRequest;
 use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
 
 use super::{content_type, is_json};
 use crate::{
@@ -42,10 +43,19 @@ impl FromRequest<App> for Asked {
             return Err(ApiError::NotJson);
         }
         let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;
-        let request = execute::request(&bytes, id, &caller, app.engine.bounds(), app.config.max_code_size)?;
-        let data = Some(caller.space(&app.store)?);
-        Ok(Self { request: ExecutionRequest { data, ..request }, share })
+        Ok(Self { request: request_of(app, &caller, id, &bytes)?, share })
     }
+}
+
+/// What a caller's JSON asks for; its code reads the caller's own data.
+pub(crate) fn request_of(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    json: &[u8],
+) -> Result<ExecutionRequest, ApiError> {
+    let request = execute::request(json, id, caller, app.engine.bounds(), app.config.max_code_size)?;
+    Ok(ExecutionRequest { data: Some(caller.space(&app.store)?), ..request })
 }
 
 /// Nobody between us and the client keeps an answer.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Utf8,
     event_schema::{Printed, Started},
-    execute::Finished,
+    execute::Response,
 };
 use crate::error::ApiError;
 
@@ -71,7 +71,7 @@ impl Events {
 
     /// All that is told at the end: what was not streamed, and last the rest of the answer.
     pub(crate) fn finish(&mut self, id: Uuid, outcome: Outcome) -> Vec<Event> {
-        let (returned, finished) = Finished::new(id, outcome);
+        let (returned, finished) = Response::new(id, outcome).split();
         let mut events = self.end();
         events.extend(returned.display.map(|display| event("display", &display)));
         events.extend(returned.figures.iter().map(|figure| event("figure", figure)));

@@ -174,6 +174,25 @@ impl Response {
             usage: outcome.usage.into(),
         }
     }
+
+    /// What is streamed before the end, and what is told at the end.
+    pub(crate) fn split(self) -> (Returned, Finished) {
+        let Self { id, status, result, display, figures, files, execution_time, error, exit_code, .. } = self;
+        let Self { signal, omitted, truncated, usage, .. } = self;
+        let finished = Finished {
+            id,
+            status,
+            result,
+            execution_time,
+            error,
+            exit_code,
+            signal,
+            omitted,
+            truncated,
+            usage,
+        };
+        (Returned { display, figures, files }, finished)
+    }
 }
 
 /// What is told of a run at the end of its stream: the fields of a [`Response`] that were not streamed before.
@@ -197,29 +216,6 @@ pub(crate) struct Returned {
     pub(crate) display: Option<Display>,
     pub(crate) figures: Vec<Figure>,
     pub(crate) files: Vec<OutputFile>,
-}
-
-impl Finished {
-    pub(crate) fn new(id: Uuid, outcome: Outcome) -> (Returned, Self) {
-        let returned = Returned {
-            display: outcome.display.map(Display::from),
-            figures: outcome.figures.into_iter().map(Figure::from).collect(),
-            files: outcome.files.into_iter().map(OutputFile::from).collect(),
-        };
-        let finished = Self {
-            id,
-            status: outcome.status.into(),
-            result: outcome.result,
-            execution_time: outcome.execution_time,
-            error: outcome.error,
-            exit_code: outcome.exit_code,
-            signal: outcome.signal,
-            omitted: outcome.omitted.into_iter().map(Omitted::from).collect(),
-            truncated: outcome.truncated.into(),
-            usage: outcome.usage.into(),
-        };
-        (returned, finished)
-    }
 }
 
 impl ToSchema for Finished {}
