@@ -1,6 +1,10 @@
 //! Containers that stand ready: each serves once, none is missed when it dies, nothing grows, nothing is left.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use e2e::{Product, docker, eventually};
 use futures_util::{StreamExt, stream};
@@ -43,22 +47,28 @@ async fn no_container_runs_two_executions_however_hard_it_is_pressed() {
 #[tokio::test]
 async fn warm_containers_that_are_killed_during_load_fail_no_request() {
     let product = Product::start(&["--pool-size", "4"]).await;
+    // A kill comes between calls, so that none runs in what dies: code that has begun is never begun again. The calls that
+    // wait for it lease at once what it has killed.
+    let between_calls = tokio::sync::RwLock::new(());
+    let killed = AtomicUsize::new(0);
     let killing = async {
-        for _ in 0..12 {
-            // Of those that have stood for a moment one at random: the set is ordered by names, which are by age.
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            if let Some(name) = product.containers().await.pop_last() {
-                docker::try_docker(&["kill", &name]).await;
+        while killed.load(Relaxed) < 12 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _none_runs = between_calls.write().await;
+            for name in product.containers().await.iter().skip(1).step_by(2) {
+                killed.fetch_add(usize::from(docker::try_docker(&["kill", name]).await), Relaxed);
             }
         }
     };
-    let calling = async {
-        for n in 0..24_u64 {
+    let calls = stream::iter(0_u64..).take_while(|_| async { killed.load(Relaxed) < 12 });
+    let calling = calls.for_each_concurrent(3, |n| {
+        let (product, between_calls) = (&product, &between_calls);
+        async move {
+            let _runs = between_calls.read().await;
             let run = product.post(json!({ "code": "x = n", "input_data": { "n": n } })).await;
             assert_eq!(run.field("result"), &json!({ "x": n }), "{}", run.body);
-            tokio::time::sleep(Duration::from_millis(150)).await;
         }
-    };
+    });
     tokio::join!(killing, calling);
     product.stop().await;
 }

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    fair::{Queue, Ticket},
+    fair::{Queue, Ticket, Turn},
     turn_time::TurnTime,
 };
 use crate::tenant::Tenant;
@@ -35,8 +35,8 @@ pub(crate) struct Admission {
 
 #[derive(Debug)]
 struct Inside {
-    /// Who waits is told of a turn by a message, and of having been pushed out by its absence.
-    queue: Queue<oneshot::Sender<()>>,
+    /// Who waits is told of a turn, and whether it is a further one, by a message, and of having been pushed out by its absence.
+    queue: Queue<oneshot::Sender<bool>>,
     turn_time: TurnTime,
 }
 
@@ -70,6 +70,7 @@ pub(crate) struct Place<'a> {
     admission: &'a Admission,
     tenant: Tenant,
     ticket: Ticket,
+    further: bool,
 }
 
 impl Admission {
@@ -97,13 +98,16 @@ impl Admission {
             return Err(AdmissionError::Draining);
         }
         let (told, turn) = oneshot::channel();
-        let place = self.enter(tenant, concurrency, told);
+        let mut place = self.enter(tenant, concurrency, told);
         let retry_after = || self.retry_after(tenant, concurrency);
         tokio::select! {
             biased;
             () = self.closed.cancelled() => Err(AdmissionError::Draining),
             turn = turn => match turn {
-                Ok(()) => Ok(place),
+                Ok(further) => {
+                    place.further = further;
+                    Ok(place)
+                }
                 Err(_) => {
                     let waiting = self.queue_size;
                     Err(AdmissionError::QueueFull { waiting, retry_after: retry_after() })
@@ -135,20 +139,20 @@ impl Admission {
         &self,
         tenant: &Tenant,
         concurrency: Option<NonZeroU32>,
-        told: oneshot::Sender<()>,
+        told: oneshot::Sender<bool>,
     ) -> Place<'_> {
         let mut inside = self.inside();
         let ticket = inside.queue.arrive(tenant, concurrency, told);
         self.settle(&mut inside);
-        Place { admission: self, tenant: tenant.clone(), ticket }
+        Place { admission: self, tenant: tenant.clone(), ticket, further: false }
     }
 
     /// Gives out the turns that are free, and takes the places that are too many.
     fn settle(&self, inside: &mut Inside) {
         let now = Instant::now();
-        while let Some(told) = inside.queue.next_turn(now) {
+        while let Some(Turn { told, further }) = inside.queue.next_turn(now) {
             // Who has left meanwhile is about to give the turn back.
-            let _ = told.send(());
+            let _ = told.send(further);
         }
         while inside.queue.push_out().is_some() {}
         self.running.send_replace(inside.queue.running());
@@ -167,6 +171,13 @@ impl Admission {
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place<'_> {
+    /// Its tenant has something running already, and is not the only one: it leaves others what is kept for them.
+    pub(crate) fn is_further(&self) -> bool {
+        self.further
     }
 }
 

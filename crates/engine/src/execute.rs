@@ -79,9 +79,10 @@ impl Engine {
         };
         let waited = arrived.elapsed();
         let outcome = match admitted {
-            Some(Ok(_place)) => {
+            Some(Ok(place)) => {
                 execution.started();
-                self.run(request, sink, &execution.cancel, &mut stopwatch).await
+                let want = self.shared.pool.want(&request, place.is_further());
+                self.run(request, &want, sink, &execution.cancel, &mut stopwatch).await
             }
             Some(Err(error)) => Err(error.into()),
             None => Ok(Outcome::cancelled()),
@@ -100,6 +101,7 @@ impl Engine {
     async fn run(
         &self,
         mut request: ExecutionRequest,
+        want: &Want,
         sink: &mut Sink,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
@@ -108,9 +110,8 @@ impl Engine {
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
         let id = request.id;
-        let want = shared.pool.want(&request);
         stopwatch.enter(Phase::Lease);
-        let Some(mut lease) = self.lease(&want, cancel).await? else {
+        let Some(mut lease) = self.lease(want, cancel).await? else {
             return Ok(Outcome::cancelled());
         };
         stopwatch.enter(Phase::Send);
@@ -146,7 +147,7 @@ impl Engine {
             drop(container);
             shared.observer.observe(&Event::Retried { id, attempt });
             stopwatch.enter(Phase::Lease);
-            lease = match self.lease(&want, cancel).await? {
+            lease = match self.lease(want, cancel).await? {
                 Some(lease) => lease,
                 None => return Ok(Outcome::cancelled()),
             };

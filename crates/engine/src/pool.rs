@@ -52,6 +52,7 @@ pub(crate) struct Want {
     level: usize,
     memory: Memory,
     timeout: Timeout,
+    further: bool,
 }
 
 impl PoolConfig {
@@ -130,23 +131,23 @@ impl Pool {
         self.fill.cancel();
     }
 
-    /// What this request is to have.
-    pub(crate) fn want(&self, request: &ExecutionRequest) -> Want {
+    /// What this request is to have; a further one of its tenant leaves others what is kept for them.
+    pub(crate) fn want(&self, request: &ExecutionRequest, further: bool) -> Want {
         let level = imports::wanted_level(&request.code, &self.preloads);
-        Want { level, memory: request.memory, timeout: request.timeout }
+        Want { level, memory: request.memory, timeout: request.timeout, further }
     }
 
     /// A container with its runner ready.
     ///
     /// Cancel safe: nobody being there to take the lease, it is dropped and the reaper removes the container.
     pub(crate) async fn acquire(&self, want: &Want) -> Result<Lease, LaunchError> {
-        let Want { level, memory, timeout } = *want;
+        let Want { memory, timeout, .. } = *want;
         let of_its_own = Some((memory, timeout));
         if memory < self.launcher.memory {
             // Its file systems must be smaller too, which nothing can change once it exists.
-            return self.ask(level, of_its_own).await;
+            return self.ask(want, of_its_own).await;
         }
-        let lease = self.ask(level, None).await?;
+        let lease = self.ask(want, None).await?;
         if memory == self.launcher.memory {
             return Ok(lease);
         }
@@ -157,15 +158,15 @@ impl Pool {
                 let container = lease.container().name();
                 self.observer.observe(&Event::ResizeFailed { container, error: &error });
                 drop(lease);
-                self.ask(level, of_its_own).await
+                self.ask(want, of_its_own).await
             }
         }
     }
 
-    async fn ask(&self, level: usize, special: Option<(Memory, Timeout)>) -> Result<Lease, LaunchError> {
+    async fn ask(&self, want: &Want, special: Option<(Memory, Timeout)>) -> Result<Lease, LaunchError> {
         let (reply, lease) = oneshot::channel();
         self.requests
-            .send(Waiter { level, special, losses: 0, reply })
+            .send(Waiter { level: want.level, further: want.further, special, losses: 0, reply })
             .await
             .map_err(|_| LaunchError::Abandoned)?;
         lease.await.map_err(|_| LaunchError::Abandoned)?

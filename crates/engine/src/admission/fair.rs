@@ -3,6 +3,8 @@
 //! - **Turns.** The next one goes to the tenant that has the fewest running; of several, to the one whose last turn is
 //!   longest ago; within a tenant in order of arrival. So whoever has nothing running waits for one turn to come free and
 //!   for at most one turn of each other tenant, however much those ask for; and one tenant alone may have every turn.
+//! - **The last turn.** Once there are several tenants the last of several turns is kept for whoever has nothing running: a
+//!   single call beside a flood waits for nobody.
 //! - **Places.** Everybody may come in. If then more wait than may, the newest request of the tenant that has the most
 //!   inside, waiting or running, is pushed out; of several the newcomer's. So a tenant that floods pushes out itself.
 
@@ -28,6 +30,14 @@ pub(super) struct Queue<W> {
     tenants: HashMap<Tenant, Account<W>>,
     tickets: u64,
     turns_given: u64,
+}
+
+/// A turn for one who waits.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Turn<W> {
+    pub(super) told: W,
+    /// Its tenant has something running already, and is not the only one.
+    pub(super) further: bool,
 }
 
 #[derive(Debug)]
@@ -82,17 +92,23 @@ impl<W> Queue<W> {
     }
 
     /// Gives a turn to whose it is, if one is free.
-    pub(super) fn next_turn(&mut self, now: Instant) -> Option<W> {
-        if self.running() >= self.turns {
+    pub(super) fn next_turn(&mut self, now: Instant) -> Option<Turn<W>> {
+        let (free, several) = (self.turns.saturating_sub(self.running()), self.has_several_tenants());
+        let claims = self.tenants.values_mut().filter_map(|account| Some((account.claim()?, account)));
+        let ((running, ..), account) = claims.min_by_key(|(claim, _)| *claim)?;
+        let further = running > 0 && several;
+        if free <= usize::from(further) {
             return None;
         }
-        let claims = self.tenants.values_mut().filter_map(|account| Some((account.claim()?, account)));
-        let (_, account) = claims.min_by_key(|(claim, _)| *claim)?;
         let first = account.waiting.pop_front()?;
         self.turns_given += 1;
         account.last_turn = self.turns_given;
         account.running.insert(first.ticket, now);
-        Some(first.told)
+        Some(Turn { told: first.told, further })
+    }
+
+    fn has_several_tenants(&self) -> bool {
+        self.tenants.keys().filter(|tenant| !tenant.is_service()).nth(1).is_some()
     }
 
     /// Takes the place of who must go, if more wait than may. The service's own trial, of which there is one at a time, stays.

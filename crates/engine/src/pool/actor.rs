@@ -46,6 +46,8 @@ fn was_killed(error: &LaunchError) -> bool {
 /// A request that waits for a container.
 pub(super) struct Waiter {
     pub(super) level: usize,
+    /// Its tenant has something running already, and is not the only one.
+    pub(super) further: bool,
     /// Memory and time of a container that is to be started for it alone.
     pub(super) special: Option<(Memory, Timeout)>,
     /// Starts that it has lost to somebody's hand so far.
@@ -105,6 +107,8 @@ pub(super) struct State {
     starting: usize,
     numbers: u64,
     at_rest: bool,
+    /// The last container that was started went to a further request of its tenant.
+    went_further: bool,
     /// The last container that stood ready died at once; none has outlived it since.
     dying: bool,
 }
@@ -196,10 +200,11 @@ impl Actor {
             old: kept.since.elapsed() >= self.max_age,
         };
         // Those whose own container is being started are no longer in the queue, but count among the starts.
-        let served = Waiting { level: 0, special: true, served: true };
+        let served = Waiting { level: 0, further: false, special: true, served: true };
         let special_starts = state.starts.len() - state.starting;
         let waiting = |waiter: &Waiter| Waiting {
             level: waiter.level,
+            further: waiter.further,
             special: waiter.special.is_some(),
             served: false,
         };
@@ -260,11 +265,11 @@ impl Actor {
         if waiter.is_none() {
             self.state.starting += 1;
         }
-        let launcher = self.launcher.clone();
+        let (launcher, stop) = (self.launcher.clone(), self.stop.clone());
         let special = waiter.as_ref().and_then(|waiter| waiter.special);
         self.state.starts.spawn(async move {
             let began = Instant::now();
-            let launched = launcher.launch(slot, special).await;
+            let launched = launcher.launch(slot, special, &stop).await;
             Started { launched, took: began.elapsed(), waiter }
         });
     }
@@ -305,11 +310,21 @@ impl Actor {
         }
     }
 
-    /// Of those whom any container serves.
+    /// Of those whom any container serves. Further requests of a tenant get every second one while others wait, or what is
+    /// kept for those is not there: nobody's flood keeps the others waiting, and nor do they starve it.
     fn next_in_line(&mut self) -> Option<Waiter> {
-        let waiting = &mut self.state.waiting;
-        let next = waiting.iter().position(|waiter| waiter.special.is_none() && !waiter.reply.is_closed())?;
-        waiting.remove(next)
+        let State { waiting, standing, went_further, .. } = &mut self.state;
+        let first_of = |further| {
+            let is_next = |waiter: &Waiter| {
+                waiter.further == further && waiter.special.is_none() && !waiter.reply.is_closed()
+            };
+            waiting.iter().position(is_next)
+        };
+        let (first, further) = (first_of(false), first_of(true));
+        let kept = standing.iter().filter(|kept| !kept.busy).count();
+        let others_turn = first.is_some() || kept < self.policy.reserve();
+        *went_further = further.is_some() && !(others_turn && *went_further);
+        waiting.remove(if *went_further { further? } else { first? })
     }
 
     fn keep(&mut self, conversation: Conversation, container: Container, reports: mpsc::Sender<Report>) {

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use protocol::frame::Caps;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::LaunchError;
 use crate::{
@@ -34,13 +35,15 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// `special`: the memory, and the time it will run for, of a container that is for one request.
+    /// `special`: the memory, and the time it will run for, of a container that is for one request. `stop`: nobody needs a
+    /// runner any more that has not said a word by then.
     ///
     /// Whatever fails: what exists of the container goes to the reaper.
     pub(super) async fn launch(
         &self,
         slot: Slot,
         special: Option<(Memory, Timeout)>,
+        stop: &CancellationToken,
     ) -> Result<(Conversation, Container), LaunchError> {
         let container = self.reaper.adopt(slot).ok_or(LaunchError::NoUser)?;
         let (memory, lifetime) =
@@ -53,9 +56,12 @@ impl Launcher {
             caps: self.caps,
         };
         let pipe = self.driver.launch(&spec).await?;
-        let conversation = timeout(READY_LIMIT, Conversation::open(pipe, self.caps))
-            .await
-            .map_err(|_| HandshakeError::Silent(READY_LIMIT))??;
+        let conversation = tokio::select! {
+            () = stop.cancelled() => return Err(LaunchError::Abandoned),
+            opened = timeout(READY_LIMIT, Conversation::open(pipe, self.caps)) => {
+                opened.map_err(|_| HandshakeError::Silent(READY_LIMIT))??
+            }
+        };
         Ok((conversation, container))
     }
 }

@@ -1,7 +1,7 @@
 //! What the pool does next: a pure function of what is warm, wanted and running. No clock, no I/O.
 //!
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
-//!    else the warmest.
+//!    else the warmest. Between tenants the last of several is kept for who has nothing running.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
@@ -34,6 +34,8 @@ pub(super) struct Standing {
 pub(super) struct Waiting {
     /// Modules its code asks for.
     pub(super) level: usize,
+    /// Its tenant has something running already, and is not the only one.
+    pub(super) further: bool,
     /// Needs a container that is started for it alone.
     pub(super) special: bool,
     /// That one is being started.
@@ -84,7 +86,9 @@ impl Policy {
                     special_starts += 1;
                     slots -= 1;
                 }
-            } else if let Some(standing) = take_best(&mut free, waiting.level) {
+            } else if free.len() > if waiting.further { self.reserve() } else { 0 }
+                && let Some(standing) = take_best(&mut free, waiting.level)
+            {
                 actions.push(Action::Lease { standing, waiting: index });
             } else {
                 unserved += 1;
@@ -123,6 +127,11 @@ impl Policy {
             }
         }
         actions
+    }
+
+    /// How many of those that stand ready are kept for tenants that have nothing running.
+    pub(super) fn reserve(&self) -> usize {
+        usize::from(self.size > 1)
     }
 
     /// Whether everything is as warm as it gets.

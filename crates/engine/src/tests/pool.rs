@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -12,14 +13,15 @@ use super::{
     config, request, run, runner,
 };
 use crate::{
-    Engine, EngineConfig, ExecuteError, PoolConfig, Status,
+    Engine, EngineConfig, ExecuteError, ExecutionRequest, PoolConfig, Status, Tenant,
     driver::{Driver, process::ProcessDriver},
     events::Observer,
 };
 
 fn pooled(size: usize, preloads: &[&str]) -> EngineConfig {
     let preloads = preloads.iter().map(|module| (*module).to_owned()).collect();
-    EngineConfig { pool: PoolConfig { size, preloads, ..PoolConfig::none() }, ..config() }
+    let pool = PoolConfig { size, preloads, ..PoolConfig::none() };
+    EngineConfig { pool, max_executions: 4.try_into().unwrap(), ..config() }
 }
 
 pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
@@ -118,6 +120,27 @@ async fn containers_killed_while_they_stand_ready_cost_no_request_and_are_replac
             assert_eq!(run(engine, "a = 1").await.status, Status::Ok);
             until("it is warm again", || heard.count("PoolWarm") > round).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_leaves_the_last_container_to_who_has_nothing_running() {
+    with_scripted_pool(2, answers, async |engine, driver, heard| {
+        let of = |name: &str| {
+            let tenant = Tenant::try_from(name).unwrap();
+            engine.execute(ExecutionRequest { tenant, ..request(engine, "") })
+        };
+        until("the pool is warm", || heard.count("PoolWarm") > 0).await;
+        assert_eq!(of("single").await.unwrap().status, Status::Ok);
+        until("it is warm again", || heard.count("PoolWarm") > 1).await;
+        // Nothing is refilled from here on.
+        *driver.usual.lock().unwrap() = Some(|| Script::SaysThenHangs(Vec::new()));
+        let mut flood: FuturesUnordered<_> = (0..3).map(|_| of("flood")).collect();
+        assert_eq!(flood.next().await.unwrap().unwrap().status, Status::Ok);
+        let more = tokio::time::timeout(Duration::from_secs(1), flood.next()).await;
+        assert!(more.is_err(), "{more:?}");
+        assert_eq!(of("single").await.unwrap().status, Status::Ok);
     })
     .await;
 }

@@ -65,9 +65,10 @@ impl Watched {
 
     fn settle(&mut self, mut before_turn: impl FnMut(&Self, usize)) -> Brought {
         let mut brought = Brought::default();
-        while let Some(number) = self.queue.next_turn(Instant::now()) {
+        while let Some(Turn { told: number, further }) = self.queue.next_turn(Instant::now()) {
             before_turn(self, number);
             assert_eq!(self.requests[number].state, State::Waiting);
+            assert_eq!(further, self.is_further(self.requests[number].tenant));
             self.requests[number].state = State::Running;
             brought.turns.push(number);
         }
@@ -88,6 +89,12 @@ impl Watched {
 
     fn numbers(&self, state: State) -> Vec<usize> {
         (0..self.requests.len()).filter(|number| self.requests[*number].state == state).collect()
+    }
+
+    /// One more of this tenant would be one beside others of it, and there are other tenants.
+    fn is_further(&self, tenant: u8) -> bool {
+        let several = self.requests.iter().any(|request| request.tenant != self.requests[0].tenant);
+        several && self.count(State::Running, Some(tenant)) > 0
     }
 
     /// The first of a tenant that waits, if the tenant may have one more at once.
@@ -112,7 +119,7 @@ fn one_tenant_alone_has_every_turn_and_every_place() {
 }
 
 #[test]
-fn a_single_call_beside_a_flood_gets_the_next_turn_that_comes_free() {
+fn beside_a_flood_a_first_call_gets_the_next_turn_and_from_then_on_one_is_kept_for_it() {
     let mut watched = Watched::new(2, 8);
     for _ in 0..20 {
         watched.arrive(1, None);
@@ -121,7 +128,10 @@ fn a_single_call_beside_a_flood_gets_the_next_turn_that_comes_free() {
     // The newest of the flood makes room for it.
     assert_eq!(watched.arrive(2, None).pushed_out, [9]);
     assert_eq!(watched.leave(0).turns, [single]);
-    assert_eq!(watched.leave(single).turns, [2]);
+    assert_eq!(watched.leave(single), Brought::default());
+    assert_eq!(watched.arrive(2, None).turns, [single + 1]);
+    assert_eq!(watched.leave(1).turns, [2]);
+    assert_eq!(watched.leave(single + 1), Brought::default());
 }
 
 #[test]
@@ -171,7 +181,7 @@ fn the_services_own_trial_always_finds_a_place_and_the_next_turn() {
     for places in [0, 1] {
         let mut queue = Queue::new(1, places);
         let flood = queue.arrive(&tenant(1), None, "running");
-        assert_eq!(queue.next_turn(Instant::now()), Some("running"));
+        assert_eq!(queue.next_turn(Instant::now()), Some(Turn { told: "running", further: false }));
         for _ in 0..places {
             queue.arrive(&tenant(2), None, "waiting");
         }
@@ -179,7 +189,7 @@ fn the_services_own_trial_always_finds_a_place_and_the_next_turn() {
         assert_eq!(queue.push_out(), (places == 1).then_some("waiting"));
         assert_eq!(queue.push_out(), None);
         queue.leave(&tenant(1), flood);
-        assert_eq!(queue.next_turn(Instant::now()), Some("trial"));
+        assert_eq!(queue.next_turn(Instant::now()), Some(Turn { told: "trial", further: false }));
     }
 }
 
@@ -253,10 +263,14 @@ proptest! {
                 let limit = limits[usize::from(tenant)] as usize;
                 prop_assert!(limit == 0 || watched.count(State::Running, Some(tenant)) <= limit);
             }
-            // A turn is free only if nobody may have it.
+            // A turn is free only if nobody may have it, or if it is the last and nobody may but for a further one.
             let running = watched.count(State::Running, None);
             prop_assert!(running <= turns);
-            prop_assert!(running == turns || (0..4).all(|tenant| watched.claims(tenant).is_none()));
+            let takes = |tenant: u8| {
+                let kept = usize::from(watched.is_further(tenant));
+                watched.claims(tenant).is_some() && running + kept < turns
+            };
+            prop_assert!(!(0..4).any(takes));
             // Who was pushed out had as many inside as anybody who waits, itself counted.
             prop_assert!(watched.count(State::Waiting, None) <= places);
             let inside = |tenant| {

@@ -11,7 +11,11 @@ fn ready(level: usize) -> Standing {
 }
 
 fn wants(level: usize) -> Waiting {
-    Waiting { level, special: false, served: false }
+    Waiting { level, further: false, special: false, served: false }
+}
+
+fn further() -> Waiting {
+    Waiting { further: true, ..wants(0) }
 }
 
 fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
@@ -70,6 +74,15 @@ fn within_a_burst_nothing_is_refilled_or_warmed_until_somebody_waits() {
 }
 
 #[test]
+fn the_last_of_several_is_kept_for_a_tenant_that_has_nothing_running() {
+    let flood = [further(), further(), further(), wants(0)];
+    let leased = leases(&POLICY.decide(&situation(&[ready(0), ready(3), ready(0)], &flood)));
+    assert_eq!(leased, [(0, 0), (2, 1), (1, 3)], "and it is the warmest");
+    let alone = Policy { size: 1, ..POLICY };
+    assert_eq!(leases(&alone.decide(&situation(&[ready(0)], &flood))), [(0, 0)]);
+}
+
+#[test]
 fn after_a_failure_starts_happen_only_for_those_who_wait() {
     let mut failing = situation(&[], &[]);
     failing.backing_off = true;
@@ -98,8 +111,9 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         busy,
         old,
     });
-    let waiting = (0..4_usize, any::<bool>(), any::<bool>()).prop_map(|(level, special, served)| Waiting {
+    let waiting = (0..4_usize, any::<[bool; 3]>()).prop_map(|(level, [further, special, served])| Waiting {
         level,
+        further,
         special,
         served: special && served,
     });
@@ -132,11 +146,21 @@ proptest! {
     #[test]
     fn nobody_is_overtaken((policy, situation) in any_situation()) {
         let served: Vec<usize> = leases(&policy.decide(&situation)).iter().map(|(_, waiting)| *waiting).collect();
-        let ordinary: Vec<usize> =
-            (0..situation.waiting.len()).filter(|index| !situation.waiting[*index].special).collect();
-        prop_assert_eq!(&served[..], &ordinary[..served.len()]);
+        let of = |which: &dyn Fn(&Waiting) -> bool| -> Vec<usize> {
+            (0..situation.waiting.len()).filter(|index| which(&situation.waiting[*index])).collect()
+        };
+        // But further ones by those for whom the last container is kept.
+        for class in [false, true] {
+            let class_of = of(&|waiting| !waiting.special && waiting.further == class);
+            let served: Vec<usize> = served.iter().copied().filter(|index| class_of.contains(index)).collect();
+            prop_assert_eq!(&served[..], &class_of[..served.len()]);
+        }
         let free = situation.standing.iter().filter(|container| !container.busy).count();
-        prop_assert_eq!(served.len(), free.min(ordinary.len()));
+        let ordinary = of(&|waiting| !waiting.special).len();
+        let all_further = of(&|waiting| !waiting.special && !waiting.further).is_empty();
+        let kept = if all_further { policy.reserve() } else { 0 };
+        prop_assert!(served.len() >= free.saturating_sub(policy.reserve()).min(ordinary));
+        prop_assert!(served.len() <= free.saturating_sub(kept).min(ordinary));
     }
 
     #[test]
