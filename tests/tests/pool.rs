@@ -1,14 +1,11 @@
 //! Containers that stand ready: each serves once, none is missed when it dies, nothing grows, nothing is left.
 
-use std::{
-    collections::HashSet,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use e2e::{Product, docker, eventually};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
+use tokio::sync::{RwLock, oneshot};
 
 /// Leaves a mark wherever code can, and looks for one that another execution has left.
 const MARK: &str = "\
@@ -49,24 +46,27 @@ async fn warm_containers_that_are_killed_during_load_fail_no_request() {
     let product = Product::start(&["--pool-size", "4"]).await;
     // A kill comes between calls, so that none runs in what dies: code that has begun is never begun again. The calls that
     // wait for it lease at once what it has killed.
-    let between_calls = tokio::sync::RwLock::new(());
-    let killed = AtomicUsize::new(0);
+    let between_calls = RwLock::new(());
+    let (killed, all_killed) = oneshot::channel();
     let killing = async {
-        while killed.load(Relaxed) < 12 {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        while product.log().matches("a container that stood ready has ended").count() < 4 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
             let _none_runs = between_calls.write().await;
-            for name in product.containers().await.iter().skip(1).step_by(2) {
-                killed.fetch_add(usize::from(docker::try_docker(&["kill", name]).await), Relaxed);
-            }
+            let standing = product.containers().await;
+            let kill: Vec<_> = ["kill"].into_iter().chain(standing.iter().map(String::as_str)).collect();
+            // Some of them may be going already.
+            docker::try_docker(&kill).await;
         }
+        killed.send(()).unwrap();
     };
-    let calls = stream::iter(0_u64..).take_while(|_| async { killed.load(Relaxed) < 12 });
-    let calling = calls.for_each_concurrent(3, |n| {
+    let calling = stream::iter(0_u64..).take_until(all_killed).for_each_concurrent(2, |n| {
         let (product, between_calls) = (&product, &between_calls);
         async move {
-            let _runs = between_calls.read().await;
+            let runs = between_calls.read().await;
             let run = product.post(json!({ "code": "x = n", "input_data": { "n": n } })).await;
             assert_eq!(run.field("result"), &json!({ "x": n }), "{}", run.body);
+            drop(runs);
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     });
     tokio::join!(killing, calling);
