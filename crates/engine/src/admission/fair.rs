@@ -2,7 +2,7 @@
 //!
 //! - **Turns.** The next one goes to the tenant that has the fewest running; of several, to the one whose last turn is
 //!   longest ago; within a tenant in order of arrival. So whoever has nothing running waits for one turn to come free and
-//!   for at most one turn of each other tenant, however much those ask for; and one tenant alone may have every turn.
+//!   for at most one turn of each other tenant, however much those ask for; and the only tenant there is may have every turn.
 //! - **The last turn.** Once there are several tenants the last of several turns is kept for whoever has nothing running: a
 //!   single call beside a flood waits for nobody.
 //! - **Places.** Everybody may come in. If then more wait than may, the newest request of the tenant that has the most

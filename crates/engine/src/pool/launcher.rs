@@ -56,12 +56,9 @@ impl Launcher {
             caps: self.caps,
         };
         let pipe = self.driver.launch(&spec).await?;
-        let conversation = tokio::select! {
-            () = stop.cancelled() => return Err(LaunchError::Abandoned),
-            opened = timeout(READY_LIMIT, Conversation::open(pipe, self.caps)) => {
-                opened.map_err(|_| HandshakeError::Silent(READY_LIMIT))??
-            }
-        };
+        let opened = timeout(READY_LIMIT, Conversation::open(pipe, self.caps));
+        let opened = stop.run_until_cancelled(opened).await.ok_or(LaunchError::Abandoned)?;
+        let conversation = opened.map_err(|_| HandshakeError::Silent(READY_LIMIT))??;
         Ok((conversation, container))
     }
 }

@@ -80,13 +80,14 @@ impl Policy {
         let mut unserved = 0;
 
         for (index, waiting) in situation.waiting.iter().enumerate().filter(|(_, waiting)| !waiting.served) {
+            let left_to_others = if waiting.further { self.reserve() } else { 0 };
             if waiting.special {
                 if slots > 0 && situation.starting + special_starts < self.at_once {
                     actions.push(Action::StartFor { waiting: index });
                     special_starts += 1;
                     slots -= 1;
                 }
-            } else if free.len() > if waiting.further { self.reserve() } else { 0 }
+            } else if free.len() > left_to_others
                 && let Some(standing) = take_best(&mut free, waiting.level)
             {
                 actions.push(Action::Lease { standing, waiting: index });

@@ -28,7 +28,7 @@ fn tenant(name: &str) -> Tenant {
     Tenant::try_from(name).unwrap()
 }
 
-fn request_of(engine: &Engine, name: &str, code: &str) -> ExecutionRequest {
+pub(super) fn request_of(engine: &Engine, name: &str, code: &str) -> ExecutionRequest {
     ExecutionRequest { tenant: tenant(name), ..request(engine, code) }
 }
 

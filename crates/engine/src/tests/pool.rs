@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     broken_drivers::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
-    config, request, run, runner,
+    config,
+    fairness::request_of,
+    request, run, runner,
 };
 use crate::{
-    Engine, EngineConfig, ExecuteError, ExecutionRequest, PoolConfig, Status, Tenant,
+    Engine, EngineConfig, ExecuteError, PoolConfig, Status,
     driver::{Driver, process::ProcessDriver},
     events::Observer,
 };
@@ -127,10 +129,7 @@ async fn containers_killed_while_they_stand_ready_cost_no_request_and_are_replac
 #[tokio::test(start_paused = true)]
 async fn a_flood_leaves_the_last_container_to_who_has_nothing_running() {
     with_scripted_pool(2, answers, async |engine, driver, heard| {
-        let of = |name: &str| {
-            let tenant = Tenant::try_from(name).unwrap();
-            engine.execute(ExecutionRequest { tenant, ..request(engine, "") })
-        };
+        let of = |name| engine.execute(request_of(engine, name, ""));
         until("the pool is warm", || heard.count("PoolWarm") > 0).await;
         assert_eq!(of("single").await.unwrap().status, Status::Ok);
         until("it is warm again", || heard.count("PoolWarm") > 1).await;
