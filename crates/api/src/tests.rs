@@ -1,7 +1,5 @@
 //! Every route, through the router, with the real runner as a plain process behind it.
 
-mod openapi;
-
 use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use axum::{
@@ -26,7 +24,11 @@ use tower::ServiceExt;
 use crate::{ApiConfig, App, Budget, error::ApiError, router};
 
 mod callers;
+mod data;
+mod executions;
 mod metrics;
+mod openapi;
+mod streaming;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -246,96 +248,6 @@ async fn when_to_come_back_is_admissions_estimate_in_whole_seconds() {
 }
 
 #[tokio::test]
-async fn what_is_queued_or_runs_is_listed_and_answered_as_cancelled_when_it_is_deleted() {
-    with_queue(1, async |service| {
-        let folder = tempfile::tempdir().unwrap();
-        let runs = folder.path().join("runs");
-        let code = format!("print('a', flush=True)\nopen({runs:?}, 'w')\nimport time; time.sleep(60)");
-        let first = service.execute(json!({ "code": code, "timeout": 7.5 }));
-        let second = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            service.execute(json!({ "code": "a = 1" })).await
-        };
-        let delete = async |id: &Value| {
-            let path = format!("/executions/{}", id.as_str().unwrap());
-            json_of(service.send(Request::delete(path).body(Body::empty()).unwrap()).await).await
-        };
-        let operator = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let (status, mut listed) = service.get("/executions").await;
-            let ids = [listed[0]["id"].clone(), listed[1]["id"].clone()];
-            assert_eq!(status, StatusCode::OK);
-            for time in [&listed[0]["queued_at"], &listed[0]["started_at"], &listed[1]["queued_at"]] {
-                assert!(time.as_str().unwrap().starts_with("20") && time.as_str().unwrap().ends_with('Z'));
-            }
-            listed[0]["started_at"] = json!("[time]");
-            for listed in listed.as_array_mut().unwrap() {
-                (listed["id"], listed["queued_at"]) = (json!("[id]"), json!("[time]"));
-            }
-            insta::assert_json_snapshot!(listed);
-            while !runs.exists() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            // The one that waits first: it never needs a container.
-            for id in [&ids[1], &ids[0]] {
-                let (status, answer) = delete(id).await;
-                let message = format!("Execution '{}' is being cancelled", id.as_str().unwrap());
-                assert_eq!((status, answer), (StatusCode::ACCEPTED, json!({ "message": message })));
-            }
-            ids
-        };
-        let (first, second, ids) = tokio::join!(first, second, operator);
-        for ((status, answer), (id, stdout)) in [&first, &second].into_iter().zip(ids.iter().zip(["a\n", ""]))
-        {
-            assert_eq!((*status, &answer["id"]), (StatusCode::OK, id));
-            assert_eq!((&answer["status"], &answer["error"]), (&json!("cancelled"), &json!("cancelled")));
-            assert_eq!(answer["stdout"], stdout);
-        }
-        assert_eq!(second.1["usage"], json!({ "wall_time": 0.0, "cpu_time": 0.0, "peak_memory": 0 }));
-        assert_eq!(service.get("/executions").await.1, json!([]));
-        assert_eq!(delete(&ids[0]).await.0, StatusCode::NOT_FOUND);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_execution_that_is_not_there_cannot_be_cancelled() {
-    with_service(async |service| {
-        for (path, id) in [
-            ("01a205da-7c39-70a3-bb02-3bd838671e62", "01a205da-7c39-70a3-bb02-3bd838671e62"),
-            ("7", "7"),
-            ("a%2Fb'", "a/b'"),
-            ("%FF", "\u{fffd}"),
-        ] {
-            let request = Request::delete(format!("/executions/{path}")).body(Body::empty()).unwrap();
-            let answer = json_of(service.send(request).await).await;
-            let detail = format!("No execution with id '{id}'");
-            assert_eq!(answer, (StatusCode::NOT_FOUND, json!({ "detail": detail })));
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_while_it_waits_or_runs_is_forgotten() {
-    with_queue(1, async |service| {
-        let run = || service.execute(json!({ "code": "import time; time.sleep(60)" }));
-        let look = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            service.get("/executions").await.1
-        };
-        let listed = tokio::select! {
-            _ = async { tokio::join!(run(), run()) } => unreachable!("they sleep"),
-            listed = look => listed,
-        };
-        assert_eq!(listed.as_array().unwrap().len(), 2);
-        assert_eq!(service.get("/executions").await.1, json!([]));
-        assert_eq!(service.execute(json!({ "code": "a = 1" })).await.1["status"], "ok");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn requests_that_are_none_are_told_why() {
     with_service(async |service| {
         let detail = |text: &str| json!({ "detail": text });
@@ -406,141 +318,6 @@ async fn a_body_that_comes_too_slowly_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn data_comes_back_as_it_was_uploaded() {
-    with_service(async |service| {
-        let form = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\ncontent-type: text/csv\r\n\r\n\
-                    a,b\r\n1,2\r\n\r\n--b--\r\n";
-        for (content_type, body, stored_type, stored) in [
-            ("application/json", r#"{"b": [1, 2.50], "a": "ä"}"#, "application/json", r#"{"b": [1, 2.50], "a": "ä"}"#),
-            ("text/csv", "a,b\n1,2\n", "text/csv", "a,b\n1,2\n"),
-            ("application/octet-stream", "\0\u{1}", "application/octet-stream", "\0\u{1}"),
-            ("multipart/form-data; boundary=b", form, "text/csv", "a,b\r\n1,2\r\n"),
-        ] {
-            let (status, answer) = service.post("/upload_data/my.key-1", content_type, body).await;
-            let message = json!({ "message": "Data for key 'my.key-1' uploaded successfully" });
-            assert_eq!((status, answer), (StatusCode::OK, message), "{content_type}");
-            let got = service.send(Request::get("/get_data/my.key-1").body(Body::empty()).unwrap()).await;
-            assert_eq!(header(&got, "content-type"), stored_type);
-            assert_eq!(header(&got, "x-content-type-options"), "nosniff");
-            assert_eq!(bytes_of(got).await, stored);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_range_and_a_version_can_be_asked_for() {
-    with_service(async |service| {
-        service.post("/upload_data/k", "text/plain", "0123456789").await;
-        let get = async |name: &str, value: &str| {
-            service.send(Request::get("/get_data/k").header(name, value).body(Body::empty()).unwrap()).await
-        };
-        let part = get("range", "bytes=2-4").await;
-        assert_eq!(
-            (part.status(), header(&part, "content-range")),
-            (StatusCode::PARTIAL_CONTENT, "bytes 2-4/10")
-        );
-        let etag = header(&part, "etag").to_owned();
-        assert_eq!(bytes_of(part).await, "234");
-        let outside = get("range", "bytes=10-").await;
-        assert_eq!(
-            (outside.status(), header(&outside, "content-range")),
-            (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */10")
-        );
-        let same = get("if-none-match", &etag).await;
-        assert_eq!((same.status(), header(&same, "etag")), (StatusCode::NOT_MODIFIED, etag.as_str()));
-        service.post("/upload_data/k", "text/plain", "0123456789").await;
-        assert_eq!(get("if-none-match", &etag).await.status(), StatusCode::OK);
-        let mixed = Request::get("/get_data/k").header("range", "bytes=2-4").header("if-range", &etag);
-        assert_eq!(service.send(mixed.body(Body::empty()).unwrap()).await.status(), StatusCode::OK);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn data_is_listed_deleted_and_cleared() {
-    with_service(async |service| {
-        service.post("/upload_data/b", "text/plain", "12").await;
-        service.post("/upload_data/a", "application/json", "1").await;
-        let (_, mut listed) = service.get("/data").await;
-        for entry in listed.as_array_mut().unwrap() {
-            assert!(entry["created_at"].as_str().unwrap().ends_with('Z'));
-            entry["created_at"] = json!("[time]");
-        }
-        insta::assert_json_snapshot!(listed);
-        let delete = |key: &str| Request::delete(format!("/data/{key}")).body(Body::empty()).unwrap();
-        assert_eq!(json_of(service.send(delete("a")).await).await, (StatusCode::NO_CONTENT, Value::Null));
-        let missing = (StatusCode::NOT_FOUND, json!({ "detail": "No data found for key 'a'" }));
-        assert_eq!(json_of(service.send(delete("a")).await).await, missing);
-        assert_eq!(service.get("/get_data/a").await, missing);
-        let cleared = (StatusCode::OK, json!({ "message": "All data cleared" }));
-        assert_eq!(service.get("/clear_data").await, cleared);
-        assert_eq!(service.get("/data").await.1, json!([]));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_bad_key_is_told_what_a_key_is() {
-    with_service(async |service| {
-        let long = "k".repeat(256);
-        for key in ["", ".", "%2e%2e", "a%2fb", "a/b", "a%00", "a%20b", "%ff", &long] {
-            for (method, path) in [("POST", "upload_data"), ("GET", "get_data"), ("DELETE", "data")] {
-                let request = Request::builder().method(method).uri(format!("/{path}/{key}"));
-                let (status, answer) = json_of(service.send(request.body("x".into()).unwrap()).await).await;
-                assert_eq!(status, StatusCode::BAD_REQUEST, "{method} {key}");
-                assert!(
-                    answer["detail"].as_str().unwrap().starts_with("A key is 1 to 255 characters"),
-                    "{answer}"
-                );
-            }
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_upload_that_is_not_what_it_says_or_too_large_is_refused_and_leaves_nothing() {
-    with_service(async |service| {
-        let file = "--b\r\ncontent-disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nx\r\n";
-        let no_file = "--b--\r\n".to_owned();
-        let no_name = "--b\r\ncontent-disposition: form-data; name=\"f\"\r\n\r\nx\r\n--b--\r\n".to_owned();
-        let two_files = format!("{file}{file}--b--\r\n");
-        let cut_off = file.to_owned();
-        let large = "x".repeat(10_001);
-        for (content_type, body, status, detail) in [
-            ("application/json", "{\"a\": ", 400, "The request body is not valid JSON: it ends early"),
-            ("application/json", "", 400, "The request body is not valid JSON: it ends early"),
-            ("multipart/form-data", "x", 400, "The header 'Content-Type: multipart/form-data' must name"),
-            ("multipart/form-data; boundary=b", &no_file, 400, "The form holds no file"),
-            ("multipart/form-data; boundary=b", &two_files, 400, "The form must hold exactly one file"),
-            (
-                "multipart/form-data; boundary=b",
-                &cut_off,
-                400,
-                "The form is not valid multipart/form-data, or ended early",
-            ),
-            ("multipart/form-data; boundary=b", &no_name, 400, "The form holds no file"),
-            ("text/plain", &large, 413, "A value may have at most 10000 bytes"),
-        ] {
-            let (got, answer) = service.post("/upload_data/k", content_type, body.to_owned()).await;
-            let text = answer["detail"].as_str().unwrap();
-            assert!(got.as_u16() == status && text.starts_with(detail), "{content_type}: {got} {text}");
-        }
-        assert_eq!(service.get("/data").await.1, json!([]));
-        let fits = "x".repeat(10_000);
-        assert_eq!(service.post("/upload_data/a", "text/plain", fits.clone()).await.0, StatusCode::OK);
-        let (status, answer) = service.post("/upload_data/b", "text/plain", fits).await;
-        assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
-        assert_eq!(
-            answer["detail"],
-            "The stored data has reached its limit of 15000 bytes: delete some of it"
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn more_large_bodies_at_once_than_there_is_memory_for_are_refused() {
     with_service(async |service| {
         let slow = || {
@@ -585,96 +362,6 @@ async fn a_service_that_shuts_down_is_unhealthy_and_says_so() {
             (status, answer),
             (StatusCode::SERVICE_UNAVAILABLE, json!({ "detail": "The service is shutting down" }))
         );
-    })
-    .await;
-}
-
-/// Name and data of every event.
-fn events(body: &[u8]) -> Vec<(String, Value)> {
-    let text = std::str::from_utf8(body).unwrap();
-    let events = text.split("\n\n").filter(|event| !event.is_empty());
-    events
-        .map(|event| {
-            let (name, data) = event.split_once('\n').unwrap();
-            let data = data.strip_prefix("data: ").unwrap();
-            (name.strip_prefix("event: ").unwrap().to_owned(), serde_json::from_str(data).unwrap())
-        })
-        .collect()
-}
-
-#[tokio::test]
-async fn a_stream_tells_what_happens_in_order_and_last_the_rest_of_the_answer() {
-    with_service(async |service| {
-        let code = "import sys, time\nprint('a')\ntime.sleep(0.1)\nprint('ü', file=sys.stderr)\ntime.sleep(0.1)\n\
-                    sys.stdout.buffer.write(b'\\xe2\\x82')\nsys.stdout.flush()\ntime.sleep(0.1)\n\
-                    sys.stdout.buffer.write(b'\\xac\\xff')\nopen('f', 'w').write('x')\nn = 1\n6 * 7";
-        let request = Request::post("/execute_code/stream").header("content-type", "application/json");
-        let request = request.body(json!({ "code": code }).to_string().into()).unwrap();
-        let response = service.send(request).await;
-        assert_eq!((response.status(), header(&response, "content-type")), (StatusCode::OK, "text/event-stream"));
-        let id = json!(header(&response, "x-request-id"));
-        let mut events = events(&bytes_of(response).await);
-        let (name, mut finished) = events.pop().unwrap();
-        let text = |name: &str, text: &str| (name.to_owned(), json!({ "text": text }));
-        let file = json!({ "path": "f", "size": 1, "content": "x", "encoding": "utf-8" });
-        let expected = [
-            ("started".to_owned(), json!({ "id": id })),
-            text("stdout", "a\n"),
-            text("stderr", "ü\n"),
-            text("stdout", "€\u{fffd}"),
-            ("display".to_owned(), json!({ "text/plain": "42" })),
-            ("file".to_owned(), file),
-        ];
-        assert_eq!(events, expected);
-        for volatile in ["execution_time", "usage"] {
-            finished.as_object_mut().unwrap().remove(volatile).unwrap();
-        }
-        let rest = json!({
-            "id": id, "status": "ok", "result": { "n": 1 }, "error": null, "exit_code": 0, "signal": null,
-            "omitted": [], "truncated": { "stdout": false, "stderr": false }
-        });
-        assert_eq!((name.as_str(), finished), ("finished", rest));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_goes_wrong_before_a_stream_begins_has_its_status() {
-    with_service(async |service| {
-        let stream = async |body: Value| {
-            service.post("/execute_code/stream", "application/json", body.to_string()).await
-        };
-        assert_eq!(stream(json!({ "cod": "" })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
-        let running = service.execute(json!({ "code": "import time; time.sleep(1)" }));
-        let refused = async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            stream(json!({ "code": "" })).await
-        };
-        let (running, refused) = futures_util::future::join(running, refused).await;
-        assert_eq!((running.0, refused.0), (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_its_stream_ends_the_run() {
-    with_service(async |service| {
-        let code = json!({ "code": "print('a')\nimport time; time.sleep(60)" }).to_string();
-        let request = Request::post("/execute_code/stream").header("content-type", "application/json");
-        let response = service.send(request.body(code.into()).unwrap()).await;
-        let mut body = response.into_body().into_data_stream();
-        assert!(body.next().await.unwrap().unwrap().starts_with(b"event: started"));
-        drop(body);
-        // The only turn is free again.
-        let began = std::time::Instant::now();
-        loop {
-            let (status, _) = service.execute(json!({ "code": "" })).await;
-            if status == StatusCode::OK {
-                break;
-            }
-            assert!(began.elapsed() < Duration::from_secs(5), "{status}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
     })
     .await;
 }
