@@ -68,6 +68,12 @@ async def check(client, url, http):
     assert result.structured_content["stdout"] == f"{10**40 + 1}\n", result
     say("numbers arrive as they were sent")
 
+    result = await client.call_tool("execute_python", {"code": "a = 10 ** 400"})
+    assert not result.is_error and result.structured_content["result"] is None, result
+    assert f'{{"a":{10**400}}}' in result.content[0].text, result
+    assert [omitted["name"] for omitted in result.structured_content["omitted"]] == ["result"], result
+    say("a number too large for structured content is in the text")
+
     try:
         await client.call_tool("nothing", {})
     except MCPError:

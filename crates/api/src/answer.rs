@@ -18,6 +18,7 @@ const PIECE: usize = 64 << 10;
 /// An answer's share of the memory for answers, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
+    size: u64,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -29,7 +30,12 @@ impl Share {
             return Ok(None);
         }
         let permit = budget.try_take(size).ok_or(ApiError::AnswersUnread)?;
-        Ok(Some(Self { _permit: permit }))
+        Ok(Some(Self { size, _permit: permit }))
+    }
+
+    /// About as long as the answer is, bytes; rather more, so that a buffer of this size needs not grow and so be there twice.
+    pub(crate) fn capacity(&self) -> usize {
+        usize::try_from(self.size + self.size / 8).unwrap_or_default()
     }
 }
 
@@ -67,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn a_share_comes_back_when_the_body_is_taken_or_dropped_and_not_before() {
         let budget = Budget::new(1 << 20);
-        let share = || Share { _permit: budget.try_take(1 << 20).unwrap() };
+        let share = || Share { size: 1 << 20, _permit: budget.try_take(1 << 20).unwrap() };
         let bytes = vec![b'x'; 3 * PIECE + 1];
         let mut taken = body(bytes.clone(), share()).into_data_stream();
         for size in [PIECE, PIECE, PIECE, 1] {

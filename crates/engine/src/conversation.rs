@@ -3,31 +3,32 @@
 //! Everything a runner sends is untrusted: what it may send is capped, and what does not fit ends the conversation as
 //! [`End::Garbled`]. Memory: at most one execution's limits and one frame.
 
+mod incoming;
+
 use std::{io, pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream::BoxStream};
 use protocol::{
-    frame::{Caps, Frame, FrameCodec, FrameError},
-    message::{Execute, Finished, FromRunner, MessageError, Preload, ToRunner},
+    frame::{Caps, Frame, FrameCodec},
+    message::{Execute, Finished, FromRunner, Preload, ToRunner},
 };
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     time::{self, Instant},
 };
-use tokio_util::{
-    codec::{Decoder, Encoder},
-    sync::CancellationToken,
-};
+use tokio_util::{codec::Encoder, sync::CancellationToken};
 
+pub(crate) use self::incoming::Garbled;
+use self::incoming::{Incoming, ReadError};
 use crate::{
     archive,
     data::DataDesk,
-    driver::{Chunk, Pipe},
+    driver::Pipe,
+    large::{LargeAnswers, SMALL},
     output::{Output, Sink},
     phase::{Phase, Stopwatch},
     request::ExecutionRequest,
-    returns::{NotReturnable, ReturnLimits, Returned},
+    returns::{ReturnLimits, Returned},
 };
 
 /// The runner enforces the deadline itself, and may take 1.6 s more to encode results and to run exit handlers; this much
@@ -43,16 +44,13 @@ const ARCHIVE_CHUNK: usize = 256 << 10;
 const OUTPUT_SLACK: u64 = 1 << 10;
 /// How long a runner may take to leave once nobody needs it any more.
 const GOING_LIMIT: Duration = Duration::from_millis(500);
-/// What a runner that never got ready may say about it.
-const COMPLAINT_LIMIT: usize = 2 << 10;
 
 /// A runner that has said Ready.
 pub(crate) struct Conversation {
     input: Pin<Box<dyn AsyncWrite + Send>>,
-    output: BoxStream<'static, io::Result<Chunk>>,
-    received: BytesMut,
+    /// Of what is said to the runner.
     codec: FrameCodec,
-    complaint: Vec<u8>,
+    incoming: Incoming,
 }
 
 impl std::fmt::Debug for Conversation {
@@ -93,6 +91,7 @@ pub(crate) struct Parcel {
     output_limit: u64,
     returns: ReturnLimits,
     data: DataDesk,
+    large: LargeAnswers,
     archive: Bytes,
 }
 
@@ -103,9 +102,10 @@ impl Parcel {
         output_limit: u64,
         returns: ReturnLimits,
         data: DataDesk,
+        large: LargeAnswers,
     ) -> io::Result<Self> {
-        let archive = archive::pack(&request)?;
-        Ok(Self { timeout: request.timeout.get(), output_limit, returns, data, archive: archive.into() })
+        let archive = archive::pack(&request)?.into();
+        Ok(Self { timeout: request.timeout.get(), output_limit, returns, data, large, archive })
     }
 }
 
@@ -117,6 +117,14 @@ pub(crate) struct Collected {
     /// From the last byte in to the end.
     pub(crate) took: Duration,
     pub(crate) end: End,
+}
+
+impl Collected {
+    /// How much more may be taken of an answer.
+    fn room(&self) -> usize {
+        let taken = self.result.as_ref().map_or(0, Bytes::len) + self.returned.size();
+        if self.returned.turn.is_some() { usize::MAX } else { SMALL.saturating_sub(taken) }
+    }
 }
 
 /// How a conversation ended.
@@ -143,55 +151,28 @@ impl End {
     }
 }
 
-/// What no runner says.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Garbled {
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    #[error(transparent)]
-    Message(#[from] MessageError),
-    #[error(transparent)]
-    Returned(#[from] NotReturnable),
-    #[error("a message out of order")]
-    OutOfOrder,
-    #[error("more output than its limit")]
-    TooMuchOutput,
-    #[error("an empty piece of output")]
-    EmptyOutput,
-}
-
-/// Why there is no next message.
-enum ReadError {
-    Silent,
-    Garbled(Garbled),
-}
-
 impl Conversation {
     /// Waits for Ready. The caller limits the time.
     pub(crate) async fn open(pipe: Pipe, caps: Caps) -> Result<Self, HandshakeError> {
         let mut conversation = Self {
             input: pipe.input,
-            output: pipe.output,
-            received: BytesMut::new(),
             codec: FrameCodec::new(caps),
-            complaint: Vec::new(),
+            incoming: Incoming::new(pipe.output, caps),
         };
-        match conversation.next().await {
+        match conversation.incoming.next().await {
             Ok(FromRunner::Ready(ready)) if ready.protocol == protocol::VERSION => Ok(conversation),
             Ok(FromRunner::Ready(ready)) => {
                 Err(HandshakeError::Version { ours: protocol::VERSION, runner: ready.protocol })
             }
             Ok(_) => Err(HandshakeError::NotARunner(Garbled::OutOfOrder.to_string())),
             Err(ReadError::Garbled(garbled)) => Err(HandshakeError::NotARunner(garbled.to_string())),
-            Err(ReadError::Silent) => {
-                Err(HandshakeError::Ended(String::from_utf8_lossy(&conversation.complaint).trim().to_owned()))
-            }
+            Err(ReadError::Silent) => Err(HandshakeError::Ended(conversation.incoming.complaint())),
         }
     }
 
     /// Returns when the runner says something, which it never does unasked, or its pipe has ended. Cancel safe.
     pub(crate) async fn broken(&mut self) {
-        let _ = self.next().await;
+        let _ = self.incoming.next().await;
     }
 
     /// Has the runner import a module. The inner value says why it could not; none if the runner is no longer one.
@@ -200,7 +181,7 @@ impl Conversation {
         self.encode(ToRunner::Preload(Preload { module: module.to_owned() }), &mut buffer).ok()?;
         self.input.write_all_buf(&mut buffer).await.ok()?;
         self.input.flush().await.ok()?;
-        match self.next().await {
+        match self.incoming.next().await {
             Ok(FromRunner::Preloaded(preloaded)) if preloaded.module == module => Some(preloaded.error),
             _ => None,
         }
@@ -210,7 +191,7 @@ impl Conversation {
     pub(crate) async fn hang_up(mut self) {
         let gone = async {
             let _ = self.input.shutdown().await;
-            while let Some(Ok(_)) = self.output.next().await {}
+            self.incoming.drain().await;
         };
         let _ = time::timeout(GOING_LIMIT, gone).await;
     }
@@ -245,6 +226,7 @@ impl Conversation {
             None => collected.end = End::Cancelled,
         }
         collected.took = started.elapsed();
+        self.incoming.release();
         collected
     }
 
@@ -294,6 +276,8 @@ impl Conversation {
     ) -> End {
         enum Step {
             Message(Result<FromRunner, ReadError>),
+            /// More comes than may without a turn.
+            Large,
             Cancelled,
             Overdue,
         }
@@ -308,14 +292,15 @@ impl Conversation {
                 // First, so that no stream of messages can put them off.
                 () = time::sleep_until(deadline) => Step::Overdue,
                 () = cancel.cancelled(), if !cancelled => Step::Cancelled,
-                message = self.next() => Step::Message(message),
+                message = self.incoming.next_within(collected.room()) => message.transpose().map_or(Step::Large, Step::Message),
             };
             let is_answer = matches!(
                 step,
-                Step::Message(Ok(FromRunner::Result(_)
-                    | FromRunner::Display(_)
-                    | FromRunner::Figure(_)
-                    | FromRunner::File(_)))
+                Step::Large
+                    | Step::Message(Ok(FromRunner::Result(_)
+                        | FromRunner::Display(_)
+                        | FromRunner::Figure(_)
+                        | FromRunner::File(_)))
             );
             if is_answer && !answering {
                 // The run is over: how long it takes to tell is no matter of its time.
@@ -370,6 +355,17 @@ impl Conversation {
                 Step::Message(Err(ReadError::Silent)) if started => return End::Silent,
                 Step::Message(Err(ReadError::Silent)) => return End::NotStarted,
                 Step::Message(Err(ReadError::Garbled(garbled))) => return End::Garbled(garbled),
+                // Nobody needs the answer.
+                Step::Large if cancelled => return End::Cancelled,
+                Step::Large => tokio::select! {
+                    biased;
+                    // The next round heeds it.
+                    () = cancel.cancelled() => {}
+                    turn = parcel.large.turn() => {
+                        collected.returned.turn = Some(turn);
+                        deadline = Instant::now() + ANSWER_LIMIT;
+                    }
+                },
                 Step::Overdue if cancelled => return End::Cancelled,
                 Step::Overdue => return End::Overdue,
                 Step::Cancelled => {
@@ -383,27 +379,6 @@ impl Conversation {
             }
             if stdout.max(stderr) as u64 > parcel.output_limit + OUTPUT_SLACK {
                 return End::Garbled(Garbled::TooMuchOutput);
-            }
-        }
-    }
-
-    /// The next message. Cancel safe.
-    async fn next(&mut self) -> Result<FromRunner, ReadError> {
-        loop {
-            match self.codec.decode(&mut self.received) {
-                Ok(Some(frame)) => {
-                    return FromRunner::try_from(frame).map_err(|error| ReadError::Garbled(error.into()));
-                }
-                Ok(None) => {}
-                Err(error) => return Err(ReadError::Garbled(error.into())),
-            }
-            match self.output.next().await {
-                Some(Ok(Chunk::Frames(bytes))) => self.received.extend_from_slice(&bytes),
-                Some(Ok(Chunk::Complaint(bytes))) => {
-                    let room = COMPLAINT_LIMIT.saturating_sub(self.complaint.len());
-                    self.complaint.extend_from_slice(&bytes[..bytes.len().min(room)]);
-                }
-                Some(Err(_)) | None => return Err(ReadError::Silent),
             }
         }
     }

@@ -54,8 +54,11 @@ impl Engine {
     /// The same, but what the code prints goes to `live` as it comes, and is not in the outcome. Returns when all of it is taken.
     pub async fn execute_live(&self, request: ExecutionRequest, live: Live) -> Result<Outcome, ExecuteError> {
         let mut sink = Sink::Live(live);
-        let outcome = self.execute_into(request, &mut sink).await;
-        // The container and the turn are free by now.
+        let mut outcome = self.execute_into(request, &mut sink).await;
+        // The container and both turns are free by now.
+        if let Ok(outcome) = &mut outcome {
+            outcome.turn = None;
+        }
         if let Sink::Live(live) = sink {
             live.finish().await;
         }
@@ -117,7 +120,8 @@ impl Engine {
         stopwatch.enter(Phase::Send);
         let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =
-            Parcel::pack(request, output_limit, shared.config.returns, data).map_err(ExecuteError::Pack)?;
+            Parcel::pack(request, output_limit, shared.config.returns, data, shared.large.clone())
+                .map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
             let (collected, container) = lease.run(&mut parcel, sink, cancel, stopwatch).await;

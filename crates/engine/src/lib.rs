@@ -16,8 +16,11 @@ pub mod events;
 mod execute;
 mod executions;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 pub mod json;
+mod large;
 mod outcome;
 mod output;
 mod phase;
@@ -39,6 +42,7 @@ pub use self::{
     executions::Execution,
     files::{Clash, FileContent, FilePath, InputFile, InputFiles, InvalidPath, OutputFile},
     health::Unhealthy,
+    large::LargeTurn,
     outcome::Outcome,
     output::{Live, Output},
     phase::Phase,
@@ -59,6 +63,7 @@ use self::{
     events::{Event, Observer},
     executions::Executions,
     health::Health,
+    large::LargeAnswers,
     pool::{Launcher, Pace, Pool},
     reaper::Reaper,
 };
@@ -111,6 +116,7 @@ struct Shared {
     reaper: Reaper,
     health: Health,
     observer: Arc<dyn Observer>,
+    large: LargeAnswers,
     /// Cancelled when draining has run out of patience: running code is killed and answered as cancelled. Parent of every
     /// execution's own token.
     hurry: CancellationToken,
@@ -148,7 +154,9 @@ impl Engine {
         let health = Health::new();
         let hurry = CancellationToken::new();
         let executions = Executions::default();
-        let shared = Shared { config, driver, admission, executions, pool, reaper, health, observer, hurry };
+        let large = LargeAnswers::new();
+        let shared =
+            Shared { config, driver, admission, executions, pool, reaper, health, observer, large, hurry };
         Self { shared: Arc::new(shared) }
     }
 

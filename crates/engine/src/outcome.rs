@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     files::OutputFile,
+    large::LargeTurn,
     request::{Memory, Timeout},
     returns::Returned,
     size::ByteSize,
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub truncated: Truncated,
     /// What the whole run used.
     pub usage: Usage,
+    /// Of a large answer: no other large one is taken from its runner until this is dropped, as it is to be once this is encoded.
+    pub turn: Option<LargeTurn>,
 }
 
 /// What was asked for, for the text of a limit that was hit.
@@ -101,6 +104,7 @@ impl Outcome {
             omitted: finished.omitted,
             truncated: finished.truncated,
             usage: finished.usage,
+            turn: returned.turn,
         }
     }
 
@@ -132,6 +136,7 @@ impl Outcome {
             omitted: Vec::new(),
             truncated: Truncated::default(),
             usage: Usage { wall_time: took, cpu_time: 0.0, peak_memory: 0 },
+            turn: None,
         }
     }
 }

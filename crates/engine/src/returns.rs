@@ -5,7 +5,10 @@ use protocol::{
     message::{Display, Figure, FilePiece},
 };
 
-use crate::files::{FileContent, FilePath, OutputFile};
+use crate::{
+    files::{FileContent, FilePath, OutputFile},
+    large::LargeTurn,
+};
 
 /// How much may come back of one execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(crate) struct Returned {
     pub(crate) display: Option<Display>,
     pub(crate) figures: Vec<Figure>,
     pub(crate) files: Vec<OutputFile>,
+    /// Once it is large.
+    pub(crate) turn: Option<LargeTurn>,
     drawn: u64,
     filed: u64,
 }
@@ -46,6 +51,11 @@ pub(crate) enum NotReturnable {
 }
 
 impl Returned {
+    /// Bytes.
+    pub(crate) fn size(&self) -> usize {
+        usize::try_from(self.drawn + self.filed).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn display(&mut self, display: Display, limits: &ReturnLimits) -> Result<(), NotReturnable> {
         let size = [Some(&display.text), display.html.as_ref(), display.png.as_ref()];
         self.draw(size.iter().flatten().map(|part| part.len()).sum(), limits)?;

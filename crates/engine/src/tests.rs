@@ -2,7 +2,9 @@
 
 mod broken_drivers;
 mod fairness;
+mod large_answers;
 mod pool;
+mod scripted;
 
 use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 

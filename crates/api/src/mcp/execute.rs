@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use engine::{ExecuteError, ExecutionRequest, Live, Outcome, Output, Status};
+use engine::{ExecuteError, ExecutionRequest, Live, Omitted, Outcome, Output, Status};
 use rmcp::{
     Peer, RoleServer,
     model::{CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken},
 };
+use serde_json::{Value, json};
 use tokio::{
     sync::mpsc::Receiver,
     time::{Instant, timeout_at},
@@ -21,6 +22,8 @@ use crate::{
     wire::{Utf8, execute},
 };
 
+const TOO_LARGE_A_NUMBER: &str =
+    "a number in it is too large for structured content: the text has it in full";
 /// Output that comes within this time goes into one notification.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -85,6 +88,7 @@ async fn tell(mut outputs: Receiver<Output>, token: ProgressToken, peer: &Peer<R
 }
 
 fn result(id: uuid::Uuid, mut outcome: Outcome) -> Result<CallToolResult, ApiError> {
+    let _turn = outcome.turn.take();
     let is_error = outcome.status != Status::Ok;
     let mut images: Vec<String> = std::mem::take(&mut outcome.figures)
         .iter()
@@ -96,10 +100,16 @@ fn result(id: uuid::Uuid, mut outcome: Outcome) -> Result<CallToolResult, ApiErr
     let mut content = vec![ContentBlock::text(text(&outcome))];
     content.extend(images.into_iter().map(|png| ContentBlock::image(png, "image/png")));
 
+    // A whole number that no double is as large as is JSON, but no `Value`.
+    let values = outcome.result.take().map(|json| serde_json::from_str::<Value>(json.get())).transpose();
+    if values.is_err() {
+        outcome.omitted.push(Omitted { name: "result".to_owned(), reason: TOO_LARGE_A_NUMBER.to_owned() });
+    }
     let mut structured =
         serde_json::to_value(execute::Response::new(id, outcome)).map_err(|_| ApiError::Internal)?;
     if let Some(fields) = structured.as_object_mut() {
         fields.remove("figures");
+        fields.insert("result".to_owned(), json!(values.unwrap_or_default()));
     }
     let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
     result.structured_content = Some(structured);

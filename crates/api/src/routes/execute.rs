@@ -86,12 +86,14 @@ pub(crate) async fn execute(
     Asked { request, share: _share }: Asked,
 ) -> Result<Response, ApiError> {
     let id = request.id;
-    let outcome = app.engine.execute(request).await?;
+    let mut outcome = app.engine.execute(request).await?;
     let share = Share::of(&outcome, &app.answers)?;
+    let turn = outcome.turn.take();
     let answer = execute::Response::new(id, outcome);
     let Some(share) = share else { return Ok((NOT_STORED, Json(answer)).into_response()) };
-    let json = serde_json::to_vec(&answer).map_err(|_| ApiError::Internal)?;
-    drop(answer);
+    let mut json = Vec::with_capacity(share.capacity());
+    serde_json::to_writer(&mut json, &answer).map_err(|_| ApiError::Internal)?;
+    drop((answer, turn));
     let content_type = [(header::CONTENT_TYPE, mime::APPLICATION_JSON.as_ref())];
     Ok((NOT_STORED, content_type, answer::body(json, share)).into_response())
 }

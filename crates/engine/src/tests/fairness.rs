@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    broken_drivers::{READY, STARTED, Script, with_script},
     config,
     pool::until,
-    request, run, runner, with_engine,
+    request, run, runner,
+    scripted::{READY, STARTED, Script, with_script},
+    with_engine,
 };
 use crate::{
     AdmissionError, Engine, EngineConfig, ExecuteError, ExecutionRequest, Outcome, Status, Tenant,

@@ -9,10 +9,10 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    broken_drivers::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
     config,
     fairness::request_of,
     request, run, runner,
+    scripted::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
 };
 use crate::{
     Engine, EngineConfig, ExecuteError, PoolConfig, Status,

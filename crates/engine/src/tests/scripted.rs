@@ -1,0 +1,215 @@
+//! A container engine and runners that do what a test has written down; no process is started.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::io::AsyncReadExt;
+use tokio_util::sync::CancellationToken;
+
+use super::config;
+use crate::{
+    Engine, EngineConfig,
+    driver::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe},
+    events::{Event, Observer},
+    request::Memory,
+};
+
+pub(super) const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
+pub(super) const READY_9: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":9,\"python\":\"3\"}";
+pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
+pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
+pub(super) const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
+pub(super) const DISPLAY: &[u8] = include_bytes!("../../../protocol/golden/display.bin");
+pub(super) const FIGURE: &[u8] = include_bytes!("../../../protocol/golden/figure.bin");
+pub(super) const FILE: &[u8] = include_bytes!("../../../protocol/golden/file.bin");
+pub(super) const DATA_REQUEST: &[u8] = include_bytes!("../../../protocol/golden/data-request-find.bin");
+pub(super) const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
+
+/// Plays one script a container: the first for the trial at start.
+#[derive(Default)]
+pub(super) struct Scripted {
+    pub(super) scripts: Mutex<Vec<Script>>,
+    /// With their exit status, if they have ended.
+    pub(super) containers: Mutex<HashMap<ContainerName, Option<i64>>>,
+    /// Every container that was to be launched.
+    pub(super) launched: Mutex<Vec<ContainerSpec>>,
+    pub(super) resized: Mutex<Vec<Memory>>,
+    pub(super) refuses_resize: Mutex<bool>,
+    /// Played whenever the scripts have run out.
+    pub(super) usual: Mutex<Option<fn() -> Script>>,
+    pub(super) failing_removals: Mutex<u32>,
+    pub(super) removals_hang: Mutex<bool>,
+    pub(super) lists_hang: Mutex<bool>,
+    pub(super) unreachable: Mutex<bool>,
+    /// Launches at the same time: now, and the most so far.
+    pub(super) launching: Mutex<(usize, usize)>,
+}
+
+pub(super) enum Script {
+    /// The first frame by itself, the others once something was sent to it.
+    Answers(Vec<&'static [u8]>),
+    Says(Vec<&'static [u8]>),
+    SaysThenHangs(Vec<&'static [u8]>),
+    Complains(&'static str),
+    Refuses,
+    Gone(Vec<&'static [u8]>),
+    StillRuns(Vec<&'static [u8]>),
+    SaysForEver(&'static [u8]),
+    HangsAndIsGone(Vec<&'static [u8]>),
+}
+
+pub(super) fn healthy() -> Script {
+    Script::Says(vec![READY, STARTED, RESULT, FINISHED])
+}
+
+impl Scripted {
+    fn reached(&self) -> Result<(), DriverError> {
+        if !*self.unreachable.lock().unwrap() {
+            return Ok(());
+        }
+        Err(DriverError::Unreachable { host: "unix:///x".into(), reason: "Connection refused".into() })
+    }
+}
+
+#[async_trait]
+impl Driver for Scripted {
+    async fn check(&self) -> Result<(), DriverError> {
+        self.reached()
+    }
+
+    async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {
+        self.reached()?;
+        self.containers.lock().unwrap().insert(spec.name.clone(), Some(70));
+        self.launched.lock().unwrap().push(spec.clone());
+        {
+            let mut launching = self.launching.lock().unwrap();
+            launching.0 += 1;
+            launching.1 = launching.1.max(launching.0);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.launching.lock().unwrap().0 -= 1;
+        let mut scripts = self.scripts.lock().unwrap();
+        let frames = |frames: Vec<&'static [u8]>| {
+            stream::iter(frames).map(|frame| io::Result::Ok(Chunk::Frames(Bytes::from_static(frame))))
+        };
+        let usual = self.usual.lock().unwrap().unwrap_or(healthy);
+        let output = match if scripts.is_empty() { usual() } else { scripts.remove(0) } {
+            Script::Answers(said) => {
+                let (input, mut sent) = tokio::io::duplex(1 << 20);
+                let asked = async move { sent.read_u8().await.map(|_| sent) };
+                let (first, rest) = (said[0], said[1..].to_vec());
+                let answers = stream::once(asked).map(|asked| asked.map(|_| Chunk::Frames(Bytes::new())));
+                let output = frames(vec![first]).chain(answers).chain(frames(rest)).boxed();
+                return Ok(Pipe { input: Box::pin(input), output });
+            }
+            Script::Says(said) => frames(said).boxed(),
+            Script::SaysThenHangs(said) => frames(said).chain(stream::pending()).boxed(),
+            Script::Complains(text) => stream::iter([Ok(Chunk::Complaint(text.into()))]).boxed(),
+            Script::Refuses => {
+                return Err(DriverError::Refused { call: "start a container", reason: "no".into() });
+            }
+            Script::SaysForEver(said) => stream::iter([READY])
+                .chain(stream::repeat(said))
+                .map(|frame| Ok(Chunk::Frames(Bytes::from_static(frame))))
+                .boxed(),
+            Script::StillRuns(said) => {
+                self.containers.lock().unwrap().insert(spec.name.clone(), None);
+                frames(said).boxed()
+            }
+            Script::HangsAndIsGone(said) => {
+                self.containers.lock().unwrap().remove(&spec.name);
+                frames(said).chain(stream::pending()).boxed()
+            }
+            Script::Gone(said) => {
+                self.containers.lock().unwrap().remove(&spec.name);
+                frames(said).boxed()
+            }
+        };
+        Ok(Pipe { input: Box::pin(tokio::io::sink()), output })
+    }
+
+    async fn resize(&self, _: &ContainerName, memory: Memory) -> Result<(), DriverError> {
+        if *self.refuses_resize.lock().unwrap() {
+            return Err(DriverError::ContainerMissing);
+        }
+        self.resized.lock().unwrap().push(memory);
+        Ok(())
+    }
+
+    async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
+        let containers = self.containers.lock().unwrap();
+        let exit_code = *containers.get(name).ok_or(DriverError::ContainerMissing)?;
+        Ok(Ended { exit_code, oom_killed: false })
+    }
+
+    async fn remove(&self, name: &ContainerName) -> Result<(), DriverError> {
+        self.reached()?;
+        let hangs = *self.removals_hang.lock().unwrap();
+        if hangs {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            return Err(DriverError::Timeout { call: "remove a container", limit: Duration::from_secs(30) });
+        }
+        let mut failing = self.failing_removals.lock().unwrap();
+        if *failing > 0 {
+            *failing -= 1;
+            return Err(DriverError::Refused {
+                call: "remove a container",
+                reason: "device or resource busy".into(),
+            });
+        }
+        self.containers.lock().unwrap().remove(name);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<ContainerName>, DriverError> {
+        let hangs = *self.lists_hang.lock().unwrap();
+        if hangs {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
+        Ok(self.containers.lock().unwrap().keys().cloned().collect())
+    }
+}
+
+/// Keeps what the engine says.
+#[derive(Default)]
+pub(super) struct Heard(pub(super) Mutex<Vec<String>>);
+
+impl Heard {
+    /// How often it said what begins so.
+    pub(super) fn count(&self, beginning: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|event| event.starts_with(beginning)).count()
+    }
+}
+
+impl Observer for Heard {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+pub(super) async fn with_script(script: Vec<Script>, test: impl AsyncFnOnce(&Engine, &Scripted, &Heard)) {
+    with_script_and(config(), script, test).await;
+}
+
+pub(super) async fn with_script_and(
+    config: EngineConfig,
+    script: Vec<Script>,
+    test: impl AsyncFnOnce(&Engine, &Scripted, &Heard),
+) {
+    let driver = Arc::new(Scripted::default());
+    let heard = Arc::new(Heard::default());
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
+    engine.prove().await.unwrap();
+    *driver.scripts.lock().unwrap() = script;
+    test(&engine, &driver, &heard).await;
+    engine.drain(Duration::from_secs(1), &CancellationToken::new()).await;
+    assert!(driver.containers.lock().unwrap().is_empty(), "a container was left behind");
+}
