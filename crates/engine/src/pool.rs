@@ -4,7 +4,7 @@
 //! an execution gets. With a size of 0 nothing stands ready, and each request waits for a start of its own.
 
 mod actor;
-mod imports;
+pub(crate) mod imports;
 mod keeper;
 mod launcher;
 mod lease;

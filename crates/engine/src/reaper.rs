@@ -3,11 +3,12 @@
 //! ```text
 //! Container dropped ──> bury: a calm moment, remove, retry with back-off ──> gone: slot and user come back
 //! sweep: ours, but nobody's ──┘            │
-//!                                          └─ resists: quarantined: slot comes back, retries go on
+//!                                          └─ resists, or the engine is away: quarantined: slot comes back, retries go on
 //! ```
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
@@ -25,6 +26,8 @@ use crate::{
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// An engine that is away comes back for all its containers at once, and says so quickly.
+const LAST_RETRY_WHILE_AWAY: Duration = Duration::from_secs(2);
 /// A container that is still there after this long no longer holds its slot, be it that its removal fails or that it hangs.
 const QUARANTINE_AFTER: Duration = Duration::from_secs(3);
 /// Finds what no `Drop` could know of, such as a container whose create was answered too late.
@@ -113,12 +116,10 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
             }
             Some(_) = burials.join_next() => {}
             () = stop.cancelled() => break,
-            _ = sweeps.tick() => match work.orphans().await {
-                Ok(orphans) => for orphan in orphans {
-                    burials.spawn(Arc::clone(&work).bury(orphan));
-                },
-                Err(error) => work.observer.observe(&Event::SweepFailed { error: &error }),
-            },
+            // Not awaited here: an engine that hangs would keep every burial waiting.
+            _ = sweeps.tick() => {
+                burials.spawn(Arc::clone(&work).sweep());
+            }
         }
     }
     burials.join_all().await;
@@ -134,15 +135,22 @@ impl Work {
         };
         let name = remains.name.clone();
         let pipe = remains.pipe.take();
+        let away = CancellationToken::new();
         let removed = async {
             if let Some(pipe) = pipe {
                 self.pace.settled().await;
                 pipe.hang_up().await;
             }
-            self.remove(&name).await;
+            self.remove(&name, &away).await;
         };
         tokio::pin!(removed);
-        if time::timeout(QUARANTINE_AFTER, &mut removed).await.is_err() {
+        let resists = tokio::select! {
+            biased;
+            () = &mut removed => false,
+            () = away.cancelled() => true,
+            () = time::sleep(QUARANTINE_AFTER) => true,
+        };
+        if resists {
             self.observer.observe(&Event::Quarantined { container: &name });
             remains.slot = None;
             removed.await;
@@ -152,14 +160,34 @@ impl Work {
         stopwatch.finish();
     }
 
-    /// Tries until it works.
-    async fn remove(&self, name: &ContainerName) {
+    /// Tries until it works. Cancels `away` if it is the engine that does not answer.
+    async fn remove(&self, name: &ContainerName, away: &CancellationToken) {
         let mut pause = FIRST_RETRY;
         for attempt in 1.. {
             let Err(error) = self.driver.remove(name).await else { return };
             self.observer.observe(&Event::RemovalFailed { container: name, attempt, error: &error });
-            time::sleep(pause).await;
+            let longest = match error {
+                DriverError::Unreachable { .. } => {
+                    // Once may be a connection that was reset, by an engine that is there.
+                    if attempt > 1 {
+                        away.cancel();
+                    }
+                    LAST_RETRY_WHILE_AWAY
+                }
+                _ => LAST_RETRY,
+            };
+            time::sleep(pause.min(longest)).await;
             pause = (pause * 2).min(LAST_RETRY);
+        }
+    }
+
+    /// Buries every orphan there is.
+    async fn sweep(self: Arc<Self>) {
+        match self.orphans().await {
+            Ok(orphans) => {
+                _ = join_all(orphans.into_iter().map(|orphan| Arc::clone(&self).bury(orphan))).await
+            }
+            Err(error) => self.observer.observe(&Event::SweepFailed { error: &error }),
         }
     }
 

@@ -39,6 +39,12 @@ pub(crate) enum Command {
     Health,
     /// Prove that a control plane with these flags would work here: exit status 0 if every promise holds, else 1.
     Check,
+    /// What a control plane starts for itself: remove the containers of this life of it once it has died.
+    #[command(hide = true)]
+    Undertake {
+        /// Its generation.
+        generation: String,
+    },
     /// Print a script that completes flags in a shell.
     Completions {
         /// The shell.

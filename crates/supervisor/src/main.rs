@@ -10,6 +10,7 @@ mod new_key;
 mod pool_size;
 mod serve;
 mod signals;
+mod undertaker;
 mod upkeep;
 
 use std::process::ExitCode;
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
         }),
         Some(Command::Health) => run(cli.flags, async |config| health_check::run(config.listen).await),
         Some(Command::Check) => run(cli.flags, check::run),
+        Some(Command::Undertake { generation }) => {
+            run(cli.flags, async |config| undertaker::run(config, &generation).await)
+        }
         Some(Command::Keys(KeysCommand::New { tenant })) => new_key::print(&tenant),
         Some(Command::Completions { shell }) => manual::completions(shell),
         Some(Command::Man) => manual::man(),

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::{cli::Config, instance, pool_size, signals::Signals, upkeep};
+use crate::{cli::Config, instance, pool_size, signals::Signals, undertaker::Undertaker, upkeep};
 
 /// A client that takes longer to send its headers is no client.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,8 +40,12 @@ pub(crate) enum ServeError {
     Store(#[from] OpenError),
     #[error("the instance id cannot be kept in the data folder: {0}")]
     Instance(io::Error),
+    #[error("no process can be started that removes the containers if this one is killed: {0}")]
+    Undertaker(io::Error),
     #[error(transparent)]
     Docker(#[from] DriverError),
+    #[error("the engine cannot limit {}, which the sandbox rests on: the kernel needs these controllers of cgroups (of v1 also swapaccount=1), and a rootless engine cgroup v2 with all of them delegated", .0.join(", "))]
+    Unlimited(Vec<&'static str>),
     #[error(transparent)]
     Engine(#[from] StartError),
     #[cfg(feature = "otlp")]
@@ -66,14 +70,21 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let store = Store::open(&config.data_dir, config.store).await?;
     // Only now: the store's lock says that this folder, and so its instance, is ours alone.
     let instance = instance::id(&config.data_dir).map_err(ServeError::Instance)?;
-    let hardening = config.hardening(&instance, &Uuid::now_v7().to_string());
+    let generation = Uuid::now_v7().to_string();
+    let hardening = config.hardening(&instance, &generation);
     let image = hardening.image.clone();
     let driver = DockerDriver::new(&config.docker_host, hardening)?;
     let mut engine_config = config.engine;
+    let about = driver.about().await?;
+    // Not every engine warns of this when it makes a container: a rootless one without cgroups lets the limits fall in silence.
+    if !about.unlimited.is_empty() {
+        return Err(ServeError::Unlimited(about.unlimited));
+    }
     if config.sizes_pool {
-        let about = driver.about().await?;
         engine_config.pool.size = pool_size::suitable(about.processors, about.memory);
     }
+    // Before the first container.
+    let undertaker = Undertaker::appoint(&generation).map_err(ServeError::Undertaker)?;
     let pool = engine_config.pool.clone();
     let metrics = Metrics::new(&engine_config);
     #[cfg(feature = "otlp")]
@@ -92,6 +103,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         unproven => {
             // The trial's container goes as well.
             engine.drain(Duration::ZERO, &impatient).await;
+            dismiss(undertaker, &engine);
             return Ok(unproven.transpose().map(|_| ())?);
         }
     }
@@ -139,6 +151,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
             drain.await;
         }
     }
+    dismiss(undertaker, &engine);
     handle.graceful_shutdown(Some(LAST_ANSWERS));
     let served = match failed {
         Some(served) => served,
@@ -149,4 +162,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)
+}
+
+/// What a drain could not remove is left to the undertaker.
+fn dismiss(undertaker: Option<Undertaker>, engine: &Engine) {
+    if engine.containers() == 0 {
+        undertaker.map(Undertaker::dismiss);
+    }
 }

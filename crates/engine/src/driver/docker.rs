@@ -21,7 +21,7 @@ use tokio::time;
 pub use self::about::{AboutEngine, AboutImage};
 use super::{
     Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe,
-    hardening::{Hardening, INSTANCE_LABEL},
+    hardening::{GENERATION_LABEL, Hardening, INSTANCE_LABEL},
 };
 use crate::request::Memory;
 
@@ -187,7 +187,18 @@ impl Driver for DockerDriver {
     }
 
     async fn list(&self) -> Result<Vec<ContainerName>, DriverError> {
-        let label = format!("{INSTANCE_LABEL}={}", self.hardening.instance);
+        self.labelled(INSTANCE_LABEL, &self.hardening.instance).await
+    }
+}
+
+impl DockerDriver {
+    /// Names of the containers of this generation alone, whoever has made them.
+    pub async fn list_generation(&self) -> Result<Vec<ContainerName>, DriverError> {
+        self.labelled(GENERATION_LABEL, &self.hardening.generation).await
+    }
+
+    async fn labelled(&self, label: &str, value: &str) -> Result<Vec<ContainerName>, DriverError> {
+        let label = format!("{label}={value}");
         let options = ListContainersOptions {
             all: true,
             filters: Some(HashMap::from([("label".to_owned(), vec![label])])),

@@ -267,9 +267,10 @@ impl Actor {
         }
         let (launcher, stop) = (self.launcher.clone(), self.stop.clone());
         let special = waiter.as_ref().and_then(|waiter| waiter.special);
+        let in_doubt = self.refills.failing().is_some();
         self.state.starts.spawn(async move {
             let began = Instant::now();
-            let launched = launcher.launch(slot, special, &stop).await;
+            let launched = launcher.launch(slot, special, in_doubt, &stop).await;
             Started { launched, took: began.elapsed(), waiter }
         });
     }

@@ -18,7 +18,7 @@ const DRAWS_IN: [(&str, &[&str]); 8] = [
 const ALIASES: [(&str, &str); 2] = [("np", "numpy"), ("pd", "pandas")];
 
 /// How many of the modules that containers preload, in this order, the code asks for: up to the last one of them.
-pub(super) fn wanted_level(code: &str, preloads: &[String]) -> usize {
+pub(crate) fn wanted_level(code: &str, preloads: &[String]) -> usize {
     let code = code.get(..code.floor_char_boundary(LOOKED_AT)).unwrap_or_default();
     let mut wanted: Vec<&str> = code.split(['\n', '\r', ';']).flat_map(imported).collect();
     wanted.extend(ALIASES.iter().filter(|(alias, _)| mentions(code, alias)).map(|(_, module)| *module));

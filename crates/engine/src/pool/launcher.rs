@@ -35,16 +35,21 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// `special`: the memory, and the time it will run for, of a container that is for one request. `stop`: nobody needs a
-    /// runner any more that has not said a word by then.
+    /// `special`: the memory, and the time it will run for, of a container that is for one request. `in_doubt`: the last
+    /// start failed. Then the engine must answer first: while it is away no container comes to be that may have to be removed,
+    /// and a request is told so at once. `stop`: nobody needs a runner any more that has not said a word by then.
     ///
     /// Whatever fails: what exists of the container goes to the reaper.
     pub(super) async fn launch(
         &self,
         slot: Slot,
         special: Option<(Memory, Timeout)>,
+        in_doubt: bool,
         stop: &CancellationToken,
     ) -> Result<(Conversation, Container), LaunchError> {
+        if in_doubt {
+            self.driver.check().await?;
+        }
         let container = self.reaper.adopt(slot).ok_or(LaunchError::NoUser)?;
         let (memory, lifetime) =
             special.map_or((self.memory, self.lifetime), |(memory, timeout)| (memory, timeout.get()));

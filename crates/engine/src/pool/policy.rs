@@ -6,6 +6,7 @@
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full. Under load containers stay plain and cheap.
+//! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long.
 
 /// What does not change.
 #[derive(Clone, Copy, Debug)]
@@ -108,26 +109,33 @@ impl Policy {
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
-        if calm && situation.at_ease && !somebody_waits {
-            let mut preloads = self.at_once.saturating_sub(busy);
-            if starts == 0 && situation.starting == 0 {
-                free.sort_by_key(|(_, container)| container.level);
-                while preloads > 0
-                    && let Some(at) = free.iter().rposition(|(_, container)| container.level < self.levels)
-                {
-                    let (standing, _) = free.remove(at);
-                    actions.push(Action::Preload { standing });
-                    preloads -= 1;
-                }
-                // One at a time, and only from a full pool: the refill follows.
-                if kept >= self.size
-                    && let Some((standing, _)) = free.iter().find(|(_, container)| container.old)
-                {
-                    actions.push(Action::Retire { standing: *standing });
-                }
+        if calm && situation.at_ease && !somebody_waits && starts == 0 && situation.starting == 0 {
+            free.sort_by_key(|(_, container)| container.level);
+            // Started for somebody who has left meanwhile.
+            let surplus = usize::from(kept > self.size && !free.is_empty());
+            actions.extend(free.drain(..surplus).map(|(standing, _)| Action::Retire { standing }));
+            if surplus == 0 {
+                self.improve(free, kept, busy, &mut actions);
             }
         }
         actions
+    }
+
+    /// Warms those that have most already, and replaces the old; the refill follows.
+    fn improve(&self, mut free: Vec<(usize, Standing)>, kept: usize, busy: usize, actions: &mut Vec<Action>) {
+        let mut preloads = self.at_once.saturating_sub(busy);
+        while preloads > 0
+            && let Some(at) = free.iter().rposition(|(_, container)| container.level < self.levels)
+        {
+            let (standing, _) = free.remove(at);
+            actions.push(Action::Preload { standing });
+            preloads -= 1;
+        }
+        if kept >= self.size
+            && let Some((standing, _)) = free.iter().find(|(_, container)| container.old)
+        {
+            actions.push(Action::Retire { standing: *standing });
+        }
     }
 
     /// How many of those that stand ready are kept for tenants that have nothing running.

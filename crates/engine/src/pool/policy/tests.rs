@@ -105,6 +105,17 @@ fn an_old_container_is_replaced_one_at_a_time_when_the_pool_is_full() {
     assert_eq!(POLICY.decide(&situation(&[old; 3], &[])), [Action::Start]);
 }
 
+#[test]
+fn what_was_started_for_those_who_left_goes_the_coldest_first_once_nobody_waits() {
+    let standing = [ready(3), ready(3), ready(3), ready(0), ready(3)];
+    assert_eq!(POLICY.decide(&situation(&standing, &[])), [Action::Retire { standing: 3 }]);
+    let without = Policy { size: 0, ..POLICY };
+    assert_eq!(without.decide(&situation(&[ready(0)], &[])), [Action::Retire { standing: 0 }]);
+    let mut just_now = situation(&[ready(0)], &[]);
+    just_now.at_ease = false;
+    assert_eq!(without.decide(&just_now), []);
+}
+
 fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
     let standing = (0..4_usize, any::<bool>(), any::<bool>()).prop_map(|(level, busy, old)| Standing {
         level,
