@@ -1,85 +1,192 @@
 //! What stands between user code and the host: as the engine tells it, and as code inside sees it.
 
-use std::time::Duration;
+#![expect(clippy::unwrap_used, reason = "part of a test")]
+
+use std::{collections::BTreeSet, time::Duration};
 
 use e2e::{Product, docker, eventually};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+const ALLOWED: &str = include_str!("../isolation/allowed.txt");
+const PROBE: &str = include_str!("../isolation/probe.py");
+const PROFILE: &str = include_str!("../../crates/engine/src/driver/seccomp-python.json");
 
 #[tokio::test]
-async fn a_running_container_has_every_promised_setting() {
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "the probe and its list have the system calls of x86_64")]
+async fn what_code_can_do_is_what_the_list_allows() {
     let product = Product::start(&[]).await;
-    let sleeping = tokio::spawn({
-        let request = product.client().post(product.url("/execute_code"));
-        request.json(&json!({ "code": "import time; time.sleep(4)", "memory_mb": 256 })).send()
-    });
-    eventually("the container runs", Duration::from_secs(10), || async {
-        !product.containers().await.is_empty()
-    })
-    .await;
-    let name = product.containers().await.pop_first().unwrap();
-    let all = docker::inspect(&name).await;
-    let host = &all["HostConfig"];
-    let config = &all["Config"];
+    let run = product.post(json!({ "code": PROBE, "timeout": 240 })).await;
+    assert_eq!(run.status(), "ok", "{}", run.body);
+    let (mut could, mut others) = (BTreeSet::new(), Vec::new());
+    for line in run.stdout().lines() {
+        match line.split_once(' ').unwrap() {
+            ("could", what) => assert!(could.insert(what), "{what} was tried twice"),
+            ("refused", _) => others.push(line),
+            _ => panic!("it shows nothing: {line}"),
+        }
+    }
+    assert!(others.len() > 1_000, "only {} attempts were refused", others.len());
 
-    let options = host["SecurityOpt"].as_array().unwrap();
-    assert_eq!(options[0], "no-new-privileges");
-    let profile: Value =
-        serde_json::from_str(options[1].as_str().unwrap().strip_prefix("seccomp=").unwrap()).unwrap();
-    assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
-    let user: u32 = config["User"].as_str().unwrap().split(':').next().unwrap().parse().unwrap();
-    assert!((20_000..60_000).contains(&user));
-    let labels = config["Labels"].as_object().unwrap();
-    assert_eq!(labels["code-sandbox.instance"], product.instance());
-    assert!(labels.contains_key("code-sandbox.generation") && labels.contains_key("code-sandbox.deadline"));
-    let environment = config["Env"].to_string();
+    let profile: Value = serde_json::from_str(PROFILE).unwrap();
+    let rules = profile["syscalls"].as_array().unwrap().iter();
+    let calls: Vec<String> = rules
+        .filter(|rule| rule["action"] == "SCMP_ACT_ALLOW")
+        .flat_map(|rule| rule["names"].as_array().unwrap())
+        .map(|name| format!("system call {}", name.as_str().unwrap()))
+        .collect();
+    let lines = ALLOWED.split_once("\n\n").unwrap().1.lines();
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let must: BTreeSet<_> = lines.iter().copied().filter(|line| !line.starts_with('?')).collect();
+    let may = lines.iter().filter_map(|line| line.strip_prefix("? ")).chain(calls.iter().map(String::as_str));
+    let may: BTreeSet<_> = may.chain(must.iter().copied()).collect();
+    let new: Vec<_> = could.difference(&may).collect();
+    let gone: Vec<_> = must.difference(&could).collect();
     assert!(
-        !environment.contains("KEY")
-            && !environment.contains("DOCKER")
-            && !environment.contains("CODE_SANDBOX")
+        new.is_empty() && gone.is_empty(),
+        "possible, but not in allowed.txt: {new:#?}\nin allowed.txt, but not possible: {gone:#?}\n{}",
+        run.field("stderr")
     );
+    product.stop().await;
+}
 
+/// What is set at all: no null, false, 0, empty text, or list or object of nothing else. What is not in the snapshot is off, also
+/// what only a newer engine knows.
+fn set(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Number(number) if number.as_f64() == Some(0.0) => None,
+        Value::String(text) if text.is_empty() => None,
+        Value::Array(items) => items.iter().any(|item| set(item).is_some()).then(|| value.clone()),
+        Value::Object(fields) => {
+            let fields: Map<_, _> =
+                fields.iter().filter_map(|(name, value)| Some((name.clone(), set(value)?))).collect();
+            (!fields.is_empty()).then(|| fields.into())
+        }
+        _ => Some(value.clone()),
+    }
+}
+
+/// Checks what differs from container to container and from engine to engine, and leaves the rest for the snapshot.
+fn settings(inspected: &Value, product: &Product) -> Value {
+    let mut all = json!({ "Config": inspected["Config"], "HostConfig": inspected["HostConfig"] });
+    let user = all["Config"]["User"].take();
+    let (user, group) = user.as_str().unwrap().split_once(':').unwrap();
+    assert!(user == group && (20_000..60_000).contains(&user.parse::<u32>().unwrap()), "{user}:{group}");
+    let owner = format!("uid={user},gid={group}");
+    for options in all["HostConfig"]["Tmpfs"].as_object_mut().unwrap().values_mut() {
+        *options = options.as_str().unwrap().replace(&owner, "[user]").into();
+    }
+    // The image's own labels come on top.
+    let labels = all["Config"]["Labels"].take();
+    assert_eq!(labels["code-sandbox.instance"], product.instance());
+    assert!(labels["code-sandbox.generation"].is_string() && labels["code-sandbox.deadline"].is_string());
+    let host = all["HostConfig"].as_object_mut().unwrap();
+    let profile = host["SecurityOpt"][1].as_str().unwrap().strip_prefix("seccomp=").unwrap();
+    let mut expected: Value = serde_json::from_str(PROFILE).unwrap();
+    for rule in expected["syscalls"].as_array_mut().unwrap() {
+        rule.as_object_mut().unwrap().remove("comment");
+    }
+    assert_eq!(serde_json::from_str::<Value>(profile).unwrap(), expected);
+    host["SecurityOpt"][1] = json!("seccomp=[the profile]");
     // Left at the engine's defaults, which grow from version to version.
     for (list, paths) in [
         ("MaskedPaths", ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"].as_slice()),
         ("ReadonlyPaths", &["/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]),
     ] {
-        assert!(
-            paths.iter().all(|path| host[list].as_array().unwrap().contains(&json!(path))),
-            "{}",
-            host[list]
-        );
+        let of_the_engine = host.remove(list).unwrap();
+        let has = |path: &&str| of_the_engine.as_array().unwrap().contains(&json!(path));
+        assert!(paths.iter().all(has), "{of_the_engine}");
     }
-    assert_ne!(host["OomKillDisable"], true);
+    // The engine's words for its own runtime, for no restarts and for the kernel's own swappiness.
+    host.remove("Runtime");
+    let restarts = host.remove("RestartPolicy").unwrap();
+    assert!(["no", ""].contains(&restarts["Name"].as_str().unwrap()), "{restarts}");
+    if host["MemorySwappiness"] == -1 {
+        host.remove("MemorySwappiness");
+    }
+    set(&all).unwrap()
+}
 
-    let picked = |of: &Value, fields: &[&str]| -> Value {
-        // One engine says null where another says [].
-        let value = |field| if of[field] == json!([]) { Value::Null } else { of[field].clone() };
-        fields
-            .iter()
-            .map(|field| ((*field).to_owned(), value(*field)))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    let user = format!("uid={user},gid={user}");
-    let mut tmpfs = host["Tmpfs"].clone();
-    for options in tmpfs.as_object_mut().unwrap().values_mut() {
-        *options = json!(options.as_str().unwrap().replace(&user, "[user]"));
-    }
-    let settings = json!({
-        "Config": picked(config, &[
-            "Hostname", "AttachStdin", "OpenStdin", "StdinOnce", "Tty", "Entrypoint", "Cmd", "Volumes", "Healthcheck",
-            "NetworkDisabled", "WorkingDir",
-        ]),
-        "HostConfig": picked(host, &[
-            "NetworkMode", "Memory", "MemorySwap", "PidsLimit", "NanoCpus", "ReadonlyRootfs", "ShmSize", "CapAdd", "CapDrop",
-            "Privileged", "Ulimits", "IpcMode", "CgroupnsMode", "OomScoreAdj", "LogConfig", "AutoRemove",
-            "Init", "Binds", "Mounts", "Devices", "PidMode", "UTSMode", "UsernsMode", "GroupAdd", "VolumesFrom",
-        ]),
-        "Tmpfs": tmpfs,
+#[tokio::test]
+async fn a_warm_and_a_running_container_have_every_promised_setting_and_no_other() {
+    let product = Product::start(&["--pool-size", "1", "--preload", "", "--memory", "256m"]).await;
+    let sleeping = tokio::spawn({
+        let request = product.client().post(product.url("/execute_code"));
+        request.json(&json!({ "code": "import time; time.sleep(120)", "timeout": 120 })).send()
     });
-    insta::assert_json_snapshot!(settings);
-    assert_eq!(all["Mounts"], json!([]));
-    sleeping.await.unwrap().unwrap();
+    product.running().await;
+    product.warm(2).await;
+    eventually("the one that runs, and the next", Duration::from_secs(20), || async {
+        product.containers().await.len() == 2
+    })
+    .await;
+    let mut all = Vec::new();
+    for name in product.containers().await {
+        let inspected = docker::inspect(&name).await;
+        assert_eq!((&inspected["State"]["Running"], &inspected["Mounts"]), (&json!(true), &json!([])));
+        all.push(settings(&inspected, &product));
+    }
+    assert_eq!(all[0], all[1]);
+    insta::with_settings!({ sort_maps => true }, { insta::assert_json_snapshot!(all[0]) });
+    sleeping.abort();
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn no_request_chooses_anything_of_the_engine() {
+    let product = Product::start(&["--max-executions", "2"]).await;
+    for field in [
+        "image",
+        "cmd",
+        "entrypoint",
+        "env",
+        "environment",
+        "labels",
+        "user",
+        "working_dir",
+        "volumes",
+        "mounts",
+        "binds",
+        "tmpfs",
+        "devices",
+        "network",
+        "privileged",
+        "cap_add",
+        "security_opt",
+        "runtime",
+        "cpus",
+        "pids",
+        "ulimits",
+        "HostConfig",
+        "name",
+    ] {
+        let run = product.post(json!({ "code": "1", field: "x" })).await;
+        assert_eq!(run.http, 422, "{field}: {}", run.body);
+        assert_eq!(run.body["detail"][0]["type"], "extra_forbidden", "{field}");
+    }
+    for path in ["/etc/passwd", "../x", "a/../../x", "/var/run/docker.sock", "a\0b"] {
+        let run = product.post(json!({ "code": "1", "files": [{ "path": path, "content": "x" }] })).await;
+        assert_eq!(run.http, 422, "{path}: {}", run.body);
+    }
+    // Whatever is said in the fields that there are, in the query and in the headers: the container is the same.
+    let plain = json!({ "code": "import time; time.sleep(100)", "timeout": 100 });
+    let telling = json!({
+        "code": "import time; time.sleep(100)", "timeout": 100, "stdin": "--privileged", "args": ["-v", "/:/host", "--env=A=b"],
+        "input_data": { "HostConfig": { "Binds": ["/:/host"] }, "Image": "debian" },
+        "files": [{ "path": "Dockerfile", "content": "FROM debian" }, { "path": ".env", "content": "DOCKER_HOST=tcp://x" }],
+    });
+    let mut all = Vec::new();
+    for (body, query) in [(plain, ""), (telling, "?image=debian&privileged=true")] {
+        let request = product.client().post(product.url(&format!("/execute_code{query}"))).json(&body);
+        let sleeping =
+            tokio::spawn(request.header("X-Docker-Host", "tcp://x").header("X-Registry-Auth", "e30=").send());
+        product.running().await;
+        let name = product.containers().await.pop_first().unwrap();
+        all.push(settings(&docker::inspect(&name).await, &product));
+        sleeping.abort();
+        product.no_containers(Duration::from_secs(20)).await;
+    }
+    assert_eq!(all[0], all[1]);
     product.stop().await;
 }
 

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use e2e::{Product, docker, eventually, product::run_binary};
+use e2e::{
+    Product,
+    docker::{self, OwnImage},
+    eventually,
+    product::run_binary,
+};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 /// The exit status of a start that must fail, and what it prints.
@@ -58,6 +63,32 @@ async fn a_start_that_cannot_succeed_says_why_in_one_line_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_engine_that_can_set_no_limits_is_refused_also_where_it_would_not_warn() {
+    // As a rootless one without cgroups says of itself.
+    const INFO: &str =
+        r#"{"MemoryLimit":false,"SwapLimit":false,"PidsLimit":false,"CpuCfsQuota":true,"NCPU":2}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("tcp://{}", listener.local_addr().unwrap());
+    let engine = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await.unwrap();
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
+            stream.write_all(format!("{head} {}\r\n\r\n{INFO}", INFO.len()).as_bytes()).await.unwrap();
+        }
+    });
+    let (status, log) = failing_start(&["--docker-host", &host]).await;
+    assert_eq!(status, Some(1), "{log}");
+    assert!(
+        log.contains("the engine cannot limit memory, swap, processes, which the sandbox rests on"),
+        "{log}"
+    );
+    engine.abort();
+}
+
+#[tokio::test]
 async fn sigterm_lets_running_executions_finish_and_refuses_new_ones() {
     let mut product = Product::start(&[]).await;
     let instance = product.instance();
@@ -103,34 +134,6 @@ async fn while_it_drains_health_is_bad_who_waits_is_sent_away_and_what_stands_re
     assert!(docker::containers_of(&instance).await.is_empty());
 }
 
-/// Image of the runner as the product's defaults have it, under a name by which a test's own containers are known.
-struct OwnImage(String);
-
-impl OwnImage {
-    #[expect(clippy::unwrap_used, reason = "part of a test")]
-    async fn tag() -> Self {
-        let image = std::env::var("CODE_SANDBOX_IMAGE")
-            .unwrap_or_else(|_| concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION")).to_owned());
-        let folder = tempfile::tempdir().unwrap();
-        let name =
-            folder.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_lowercase();
-        let own = format!("code-sandbox-test-{name}:1");
-        docker::docker(&["tag", &image, &own]).await;
-        Self(own)
-    }
-
-    async fn containers(&self) -> usize {
-        let images = docker::docker(&["ps", "-a", "--format", "{{.Image}}"]).await;
-        images.lines().filter(|image| *image == self.0).count()
-    }
-}
-
-impl Drop for OwnImage {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("docker").args(["rmi", &self.0]).output();
-    }
-}
-
 #[tokio::test]
 async fn a_check_proves_every_promise_beside_a_running_service_of_the_same_flags_and_leaves_nothing() {
     let product = Product::start(&["--pool-size", "1"]).await;
@@ -138,7 +141,7 @@ async fn a_check_proves_every_promise_beside_a_running_service_of_the_same_flags
     let standing = product.containers().await;
     let data = product.data_dir();
     let address = product.url("").replace("http://", "");
-    let flags = ["--image", &image.0, "--data-dir", data.to_str().unwrap(), "--listen", &address];
+    let flags = ["--image", image.name(), "--data-dir", data.to_str().unwrap(), "--listen", &address];
     let output = run_binary(&[&flags[..], &["--max-executions", "1", "check"]].concat()).await;
     let table = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{table}");

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     num::NonZeroU32,
+    sync::LazyLock,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -13,12 +14,25 @@ use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
     ResourcesUlimits,
 };
+use serde_json::Value;
 
 use super::{ContainerSpec, cap_variables};
 use crate::request::MIN_MEMORY;
 
-/// System calls that Python and the scientific libraries need; everything else fails with an error code.
+/// System calls that Python and the scientific libraries need, in groups with a reason each; everything else fails with an error
+/// code.
 const SECCOMP_PROFILE: &str = include_str!("seccomp-python.json");
+/// The same without the reasons and the white space: it travels in every create request.
+static SECCOMP_OPTION: LazyLock<String> = LazyLock::new(|| {
+    // What is no JSON the engine refuses.
+    let Ok(mut profile) = serde_json::from_str::<Value>(SECCOMP_PROFILE) else {
+        return format!("seccomp={SECCOMP_PROFILE}");
+    };
+    for rule in profile["syscalls"].as_array_mut().into_iter().flatten() {
+        rule.as_object_mut().and_then(|rule| rule.remove("comment"));
+    }
+    format!("seccomp={profile}")
+});
 
 /// Label that names the control plane a container belongs to.
 pub const INSTANCE_LABEL: &str = "code-sandbox.instance";
@@ -121,10 +135,7 @@ impl Hardening {
             shm_size: Some(i64_of(shm)),
             cap_drop: Some(vec!["ALL".to_owned()]),
             privileged: Some(false),
-            security_opt: Some(vec![
-                "no-new-privileges".to_owned(),
-                format!("seccomp={}", compact(SECCOMP_PROFILE)),
-            ]),
+            security_opt: Some(vec!["no-new-privileges".to_owned(), SECCOMP_OPTION.clone()]),
             ulimits: Some(vec![
                 ulimit("nofile", 1024),
                 ulimit("core", 0),
@@ -175,14 +186,9 @@ fn i64_of(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// The profile travels in every create request.
-fn compact(json: &str) -> String {
-    json.split_ascii_whitespace().collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::HashSet, time::Duration};
 
     use protocol::frame::Caps;
 
@@ -228,12 +234,33 @@ mod tests {
     }
 
     #[test]
-    fn the_seccomp_profile_goes_inline_and_is_json_after_compacting() {
+    fn the_seccomp_profile_goes_inline_and_refuses_what_it_does_not_name() {
         let option = create(512).host_config.unwrap().security_opt.unwrap().remove(1);
-        let profile: serde_json::Value =
-            serde_json::from_str(option.strip_prefix("seccomp=").unwrap()).unwrap();
-        assert_eq!(profile, serde_json::from_str::<serde_json::Value>(SECCOMP_PROFILE).unwrap());
+        let profile: Value = serde_json::from_str(option.strip_prefix("seccomp=").unwrap()).unwrap();
         assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+        assert_eq!(profile["syscalls"].as_array().unwrap().len(), rules().len());
+        assert!(!option.contains("comment") && option.len() < 8 << 10);
+    }
+
+    fn rules() -> Vec<Value> {
+        let profile: Value = serde_json::from_str(SECCOMP_PROFILE).unwrap();
+        profile["syscalls"].as_array().unwrap().clone()
+    }
+
+    #[test]
+    fn every_group_of_system_calls_has_its_reason_and_no_call_is_allowed_twice() {
+        let mut allowed = HashSet::new();
+        for rule in rules() {
+            let reason = rule["comment"].as_str().unwrap_or_default();
+            assert!(reason.len() > 10, "{} without a reason", rule["names"]);
+            for name in rule["names"].as_array().unwrap() {
+                let name = name.as_str().unwrap().to_owned();
+                assert!(
+                    rule["action"] != "SCMP_ACT_ALLOW" || allowed.insert(name.clone()),
+                    "{name} is in two groups"
+                );
+            }
+        }
     }
 
     #[test]
