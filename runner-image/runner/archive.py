@@ -48,10 +48,11 @@ def _text(field):
 
 
 def _number(field):
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise ProtocolError("the archive holds a number that is not octal") from None
+    digits = field.strip(b" \0") or b"0"
+    # Not all that int() takes: a size below nothing would lead back to the same entry, for ever.
+    if digits.strip(b"01234567"):
+        raise ProtocolError("the archive holds a number that is not octal")
+    return int(digits, 8)
 
 
 def _checksum(header):

@@ -3,12 +3,14 @@
 import io
 import json
 import os
+import secrets
 import shutil
 import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +22,16 @@ if RUNNER not in sys.path:
 
 PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK = range(1, 8)
 READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED, FIGURE, FILE, DISPLAY, DATA_REQUEST = range(0x81, 0x8C)
+
+
+def seeds(count):
+    """So many, always the same; with FUZZ_SECONDS new ones for so long. A failure names its seed."""
+    if "FUZZ_SECONDS" not in os.environ:
+        yield from range(count)
+        return
+    end = time.monotonic() + float(os.environ["FUZZ_SECONDS"])
+    while time.monotonic() < end:
+        yield secrets.randbits(64)
 
 
 def frame(kind, payload=b""):

@@ -7,6 +7,14 @@ from archive import read_archive
 from frames import ProtocolError
 
 
+def size(data, number):
+    """The archive with another size of its first entry, and a check sum that fits."""
+    header = bytearray(data[:512])
+    header[124:136], header[148:156] = number + b"\0", b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + data[512:]
+
+
 class Archive(unittest.TestCase):
     def test_files_come_out_as_they_went_in(self):
         files = {"main.py": b"x = 1\n", "empty": b"", "big": b"z" * 100_000, "block": b"b" * 512}
@@ -27,7 +35,8 @@ class Archive(unittest.TestCase):
 
     def test_damage_is_refused(self):
         data = support.tar({"main.py": b"x" * 1000})
-        for broken in (data[:700], data[:100], b"\xff" + data[1:], data[:124] + b"zzzzzzzzzzz" + data[135:]):
+        for broken in (data[:700], data[:100], b"\xff" + data[1:], data[:124] + b"zzzzzzzzzzz" + data[135:], size(data, b"-0000002000"),
+                       size(data, b"0o000001750"), size(data, b"0000_001750")):
             with self.assertRaises(ProtocolError):
                 read_archive(broken)
 

@@ -143,7 +143,7 @@ class HostileObjects(unittest.TestCase):
         self.addCleanup(signal.signal, signal.SIGALRM, previous)
         self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
         encoded_ones = 0
-        for seed in range(3000):
+        for seed in support.seeds(3000):
             rng, shared = random.Random(seed), []
             value = nest(rng, hostile(rng, shared), shared)
             signal.setitimer(signal.ITIMER_REAL, 1)

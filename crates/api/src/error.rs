@@ -71,7 +71,7 @@ const BODIES_RETRY: u32 = 1;
 const RESTART_RETRY: u32 = 5;
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::MalformedJson(_)
             | Self::BadKey(_)

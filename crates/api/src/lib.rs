@@ -5,6 +5,8 @@ mod body;
 mod caller;
 mod document;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod json_check;
 mod mcp;
 mod request_id;

@@ -9,14 +9,12 @@ pub struct Rules {
     /// Levels of arrays and objects.
     pub depth: usize,
     /// Refuses what RFC 8259 allows but parsers stumble over: halves of surrogate pairs as `\\u` escapes, numbers of more than
-    /// 4,300 characters (Python's own limit) and exponents of more than three digits (infinity).
+    /// 4,300 characters (Python's own limit) and numbers with a point or an exponent that no double is as large as.
     pub portable: bool,
 }
 
 /// Longest number under [`Rules::portable`], characters: Python's limit, and a sign.
-const LONGEST_NUMBER: u64 = 4_301;
-/// Longest exponent, digits.
-const LONGEST_EXPONENT: u64 = 3;
+const LONGEST_NUMBER: usize = 4_301;
 
 /// What the next byte may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,8 +65,8 @@ enum Number {
 pub struct StreamCheck {
     rules: Rules,
     expect: Expect,
-    /// Where the number or its exponent began that is being read.
-    since: u64,
+    /// The number that is being read, under [`Rules::portable`].
+    number: Vec<u8>,
     /// The first two digits of a `\\u` escape.
     escape: [u8; 2],
     /// For every open bracket whether it is an object's.
@@ -84,7 +82,7 @@ impl StreamCheck {
         Self {
             rules,
             expect: Expect::Value { or_end: false },
-            since: 0,
+            number: Vec::new(),
             escape: [0; 2],
             open: Vec::new(),
             cut: Vec::new(),
@@ -105,6 +103,9 @@ impl StreamCheck {
     /// Whether everything fed is one whole value.
     pub fn finish(&self) -> Result<(), String> {
         let number_ends = matches!(self.expect, Expect::Number(number) if number.may_end());
+        if number_ends {
+            self.check_number().map_err(|reason| format!("{reason} at byte {}", self.read))?;
+        }
         if self.open.is_empty() && (self.expect == Expect::Next || number_ends) {
             Ok(())
         } else {
@@ -161,10 +162,11 @@ impl StreamCheck {
             },
             Expect::Number(number) => match number.step(byte) {
                 Some(number) => {
-                    self.check_length(number)?;
+                    self.note(byte)?;
                     Ok(Expect::Number(number))
                 }
                 None if number.may_end() => {
+                    self.check_number()?;
                     self.expect = Expect::Next;
                     self.step(byte)
                 }
@@ -205,7 +207,8 @@ impl StreamCheck {
             b'f' => Ok(Expect::Literal(b"alse")),
             b'n' => Ok(Expect::Literal(b"ull")),
             b'-' | b'0'..=b'9' => {
-                self.since = self.read;
+                self.number.clear();
+                self.note(byte)?;
                 Ok(Expect::Number(match byte {
                     b'-' => Number::Minus,
                     b'0' => Number::Zero,
@@ -216,17 +219,25 @@ impl StreamCheck {
         }
     }
 
-    fn check_length(&mut self, number: Number) -> Result<(), &'static str> {
-        let length = self.read - self.since;
-        match number {
-            Number::Exponent | Number::ExponentSign => self.since = self.read,
-            Number::ExponentDigits if self.rules.portable && length > LONGEST_EXPONENT => {
-                return Err("a number that is too large");
+    fn note(&mut self, byte: u8) -> Result<(), &'static str> {
+        if self.rules.portable {
+            if self.number.len() == LONGEST_NUMBER {
+                return Err("a number that is too long");
             }
-            _ if self.rules.portable && length >= LONGEST_NUMBER => return Err("a number that is too long"),
-            _ => {}
+            self.number.push(byte);
         }
         Ok(())
+    }
+
+    /// A whole number may be as large as it is long; a float may not be infinite.
+    fn check_number(&self) -> Result<(), &'static str> {
+        let float = self.number.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+        let value = || str::from_utf8(&self.number).ok()?.parse::<f64>().ok();
+        if float && value().is_some_and(f64::is_infinite) {
+            Err("a number that is too large")
+        } else {
+            Ok(())
+        }
     }
 
     /// A half of a pair is `\\uD800` to `\\uDFFF`: told by its first two digits.
@@ -358,6 +369,9 @@ mod tests {
             r#""\u00e4\uD7FF\ue000""#,
             "-1.5e-300",
             "1e308",
+            "-1.7976931348623157E+308",
+            "0.0001e310",
+            "1e-99999",
             &"9".repeat(4_300),
             &format!("-{}", "9".repeat(4_300)),
         ] {
@@ -368,6 +382,10 @@ mod tests {
             r#""\ud800""#,
             r#""\uDFFF""#,
             "1e9999",
+            "1e309",
+            "-2.5e+920",
+            "[1e309]",
+            "17976931348623159e292",
             "1e+0400",
             &"9".repeat(4_302),
             &format!("0.{}", "9".repeat(4_300)),

@@ -1,0 +1,4 @@
+//! `scripts/fuzz.sh decode`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::decode(bytes));
