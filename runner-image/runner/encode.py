@@ -57,10 +57,11 @@ def mended(text):
 
 
 def batches(items):
-    """An iterator in lists of a few: what makes its items on the way may make large ones, and never end."""
-    items = iter(items)
-    while batch := list(islice(items, FEW)):
+    """An iterator in lists of a few, the first of one: what makes its items on the way may make large ones, and never end."""
+    items, few = iter(items), 1
+    while batch := list(islice(items, few)):
         yield batch
+        few = min(2 * few, FEW)
 
 
 class Encoder:

@@ -1,21 +1,23 @@
-"""An exception as one line, whatever its class does in __str__."""
+"""An exception as one line, whatever its class does in __str__ and however it is called."""
+
+from type_names import full_name
 
 LIMIT = 1024  # bytes of UTF-8
 
 
 def error_line(error):
     """`ZeroDivisionError: division by zero`: the last line of the traceback, clipped to 1 KiB."""
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = f"{kind.__module__}.{name}"
+    name = _line(full_name(type(error)))
     try:
-        message = str(error)
+        message = _line(str(error))
     except BaseException:
         message = "<exception str() failed>"
-    # Clipped before it is split: a message may be a gigabyte.
-    message = " ".join(message[:2 * LIMIT].split())
     return clip_utf8(f"{name}: {message}" if message else name, LIMIT)
+
+
+def _line(text):
+    # Clipped before it is split: a message may be a gigabyte. What __str__ gives may be of a class of its own.
+    return " ".join(str.__getitem__(text, slice(2 * LIMIT)).split())
 
 
 def clip_utf8(text, limit):

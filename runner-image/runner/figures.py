@@ -14,6 +14,8 @@ from type_names import bases, type_name
 # As drawn they take four bytes each, and what compresses them about as much again.
 MAX_PIXELS = 1 << 24
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Then its width and its height, of four bytes each.
+_PNG_HEAD = PNG_SIGNATURE + b"\0\0\0\rIHDR"
 # Others are converted: a PNG has no CMYK.
 _PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
 
@@ -74,7 +76,9 @@ class Figures:
     def png(self, drawing):
         """Its PNG, which there is room for."""
         if self.last[0] is not drawing:
-            self.last = drawing, (png_of_picture if is_picture(drawing) else png_of_figure)(drawing)
+            png = (png_of_picture if is_picture(drawing) else png_of_figure)(drawing)
+            check_png(png)
+            self.last = drawing, png
         png = self.last[1]
         if len(png) > self.room:
             raise NotEncodable(too_large("figures", self.limit, self.room == self.limit))
@@ -137,6 +141,14 @@ def png_of_picture(picture):
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def check_png(png):
+    """What is drawn by a class of the code's own may be anything."""
+    if not png.startswith(_PNG_HEAD) or len(png) < len(_PNG_HEAD) + 8:
+        raise NotEncodable("not a PNG")
+    width, height = (int.from_bytes(png[len(_PNG_HEAD) + at:][:4], "big") for at in (0, 4))
+    check_size(width, height)
 
 
 def check_size(width, height):

@@ -30,6 +30,8 @@ _DRAWING_NAMES = {
     ("PIL", "FreeTypeFont"), ("PIL", "TransposedFont"),
 }
 _NESTING = 3
+# Figures, axes and lists of them, each as often as it is found: what is more is data, whatever it holds.
+_MOST_PARTS = 10_000
 
 
 def is_data(value):
@@ -44,8 +46,14 @@ def is_program(value):
     return name[0] in ("typing", "typing_extensions") or name in _TYPE_NAMES
 
 
-def is_drawing(value, nesting=_NESTING):
+def is_drawing(value):
     """A drawing, or a list, tuple, dict or array of nothing else: what subplots(), plot() or hist() gives."""
+    return _is_drawing(value, _NESTING, iter(range(_MOST_PARTS)))
+
+
+def _is_drawing(value, nesting, parts_left):
+    if next(parts_left, None) is None:
+        return False
     kind = type(value)
     if kind is list or kind is tuple:
         items = value
@@ -57,4 +65,4 @@ def is_drawing(value, nesting=_NESTING):
         if names[0] != ("numpy", "ndarray") or is_made_in_python(kind):
             return any(name[0] in _DRAWING_LIBRARIES or name in _DRAWING_NAMES for name in names)
         items = value.flat if value.dtype.kind == "O" else ()
-    return nesting > 0 and len(items) > 0 and all(is_drawing(item, nesting - 1) for item in items)
+    return nesting > 0 and len(items) > 0 and all(_is_drawing(item, nesting - 1, parts_left) for item in items)

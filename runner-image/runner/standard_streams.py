@@ -4,6 +4,13 @@ import io
 import sys
 
 
+class Pipe(io.FileIO):
+    """One of the descriptors, which only later become the pipes they are for the code: a FileIO would remember what they were."""
+
+    def seekable(self):
+        return False
+
+
 class PromptWriter(io.BufferedWriter):
     """Passes every write on at once. Not a raw FileIO: that may write only a part, and TextIOWrapper ignores by how much."""
 
@@ -32,7 +39,7 @@ def flush():
 
 
 def _raw(descriptor, mode, name):
-    raw = io.FileIO(descriptor, mode, closefd=False)
+    raw = Pipe(descriptor, mode, closefd=False)
     raw.name = name
     return raw
 

@@ -16,12 +16,22 @@ def bases(kind):
 
 def type_name(kind):
     """("pandas", "DataFrame"): the first part of its module, and its name."""
+    return _module_name(kind).partition(".")[0], str.__str__(_qualname(kind))
+
+
+def full_name(kind):
+    """As in the last line of a traceback: with its module, unless that is the script or the builtins."""
+    module, name = _module_name(kind), str.__str__(_qualname(kind))
+    return name if module in ("builtins", "__main__", "") else f"{module}.{name}"
+
+
+def _module_name(kind):
     try:
         module = _module(kind)
     except AttributeError:
         module = None  # deleted
     # Exactly str: a subclass could bring its own __hash__.
-    return module.partition(".")[0] if type(module) is str else "", str.__str__(_qualname(kind))
+    return module if type(module) is str else ""
 
 
 def own_attributes(kind):

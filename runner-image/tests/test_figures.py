@@ -52,6 +52,18 @@ class Figures(RunnerTest):
         self.assertEqual(answer.display["text/plain"], "   a\n0  1")
         self.assertTrue(answer.display["text/html"].startswith("<div>"))
 
+    def test_what_draws_no_picture_is_named_and_the_rest_comes(self):
+        answer = self.run_code("from PIL import Image\nclass Lies(Image.Image):\n    size, mode = (1, 1), 'RGB'\n    png = b'no PNG' * 9\n"
+                               "    def save(self, file, format=None): file.write(self.png)\n"
+                               "class Huge(Lies): png = b'\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\rIHDR' + b'\\xff' * 8\n"
+                               "a, b, c, x = Lies(), Huge(), Image.new('RGB', (2, 2)), 1", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.result), ([(2, 2)], {"x": 1}))
+        self.assertEqual(self.omitted(answer), {"a": "not a PNG", "b": "4294967295 x 4294967295 pixels, over the limit of 16777216 in all"})
+
+    def test_many_ways_to_one_figure_are_not_all_gone(self):
+        answer = self.run_code("from matplotlib.figure import Figure\nfig = Figure(figsize=(1, 1))\na = [[[fig] * 1000] * 1000] * 1000\nx = 1", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.result, list(self.omitted(answer))), ([(100, 100)], {"x": 1}, ["a"]))
+
     def test_giants_and_crowds_are_bounded_and_named(self):
         answer = self.run_code("import matplotlib.pyplot as plt\nplt.rcParams['figure.max_open_warning'] = 0\nplt.figure(figsize=(1000, 1000), dpi=100)\n"
                                "for n in range(300): plt.figure(figsize=(.1, .1))\nfrom PIL import Image\nbig = Image.new('1', (5000, 5000))", timeout=60)

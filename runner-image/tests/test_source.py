@@ -176,9 +176,19 @@ class Failures(RunnerTest):
         self.assertLessEqual(len(answer.error.encode()), 1024)
         self.assertIn(b"characters left out", answer.stderr)
 
+    def test_the_standard_streams_are_pipes(self):
+        answer = self.run_code("import sys\nprint([stream.seekable() for stream in (sys.stdin, sys.stdout, sys.stderr)])\n"
+                               "sys.stdout.reconfigure(encoding='utf-16-le')\nprint('ä')")
+        self.assertEqual((answer.status, answer.stdout), ("ok", b"[False, False, False]\n\xe4\0\n\0"))
+
     def test_hostile_exceptions_and_hooks(self):
         self.assertEqual(self.run_code("class E(Exception):\n def __str__(self): raise SystemExit\nraise E").error,
                          "E: <exception str() failed>")
+        named = "class E(Exception): pass\nE.__module__, E.__qualname__ = 'm\\n', 'A\\u2028B'\nraise E('x\\ny')"
+        self.assertEqual(self.run_code(named).error, "m .A B: x y")
+        silent = ("class M(type):\n def no(cls, *args): raise SystemExit\n __getattribute__ = __eq__ = __hash__ = no\n"
+                  "raise Exception.__new__(M.__new__(M, 'Bad', (Exception,), {}))")
+        self.assertEqual((self.run_code(silent).status, self.run_code(silent).error), ("error", "Bad"))
         answer = self.run_code("import sys\nsys.excepthook = lambda *a: print('hook', a[0].__name__)\n1/0")
         self.assertEqual((answer.stdout, answer.stderr), (b"hook ZeroDivisionError\n", b""))
         answer = self.run_code("import builtins\ndel builtins.isinstance, builtins.len, builtins.str\n1/0")
