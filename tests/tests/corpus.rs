@@ -1,0 +1,114 @@
+//! Every case of tests/corpus against the service as it is shipped, with a well-behaved client beside it all the time.
+//!
+//! `FAULTS=pipe/,zip_bomb make faults` plays those whose names contain one of these texts.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells what it has played"
+)]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use e2e::corpus::{
+    aftermath::Peace,
+    bystander::{Account, Bystander, p95},
+    case::Case,
+    stage::Stage,
+};
+use futures_util::future::join_all;
+use tokio::{sync::Semaphore, time::sleep};
+
+/// Executions of the bystander that say how it is in peace, before and again afterwards.
+const QUIET: usize = 40;
+/// What a machine this small does not tell apart: a pool's refill that comes in between takes as long.
+const NOTICEABLE: Duration = Duration::from_millis(100);
+
+/// Of the executions that two processors have at once one turn stays for the bystander.
+const TURNS: usize = 3;
+
+/// Plays cases, and tells what was not as it must be.
+struct Play {
+    stage: Arc<Stage>,
+    peace: Peace,
+    wrong: Vec<String>,
+    under_attack: Vec<Duration>,
+}
+
+impl Play {
+    /// Plays these at the same time, and looks afterwards whether anything is left of them.
+    async fn together(&mut self, cases: &[&Case]) {
+        let began = Instant::now();
+        let bystander = Bystander::begin(Arc::clone(&self.stage));
+        let turns = Semaphore::new(TURNS);
+        let played = cases.iter().map(|case| async {
+            let _turn = if case.executes() { turns.acquire().await.ok() } else { None };
+            let wrong = case.play(&self.stage).await;
+            wrong.into_iter().map(|told| format!("{}: {told}", case.name)).collect::<Vec<_>>()
+        });
+        let mut wrong = join_all(played).await.concat();
+        let took = began.elapsed();
+        let Account { latencies, wrong: noticed } = bystander.end().await;
+        let names = cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>().join(", ");
+        wrong.extend(noticed.into_iter().map(|told| format!("beside {names}: {told}")));
+        if let Err(left) = self.peace.is_back(&self.stage).await {
+            wrong.push(format!("after {names}: {left}"));
+        }
+        let took_back = began.elapsed() - took;
+        let slowest = latencies.iter().max().copied().unwrap_or_default();
+        wrong.iter().for_each(|told| println!("WRONG {told}"));
+        self.wrong.extend(wrong);
+        println!("{names}: {took:.1?} and {took_back:.1?}, the bystander's slowest {slowest:.0?}");
+        if !cases.iter().any(|case| case.crowds) {
+            self.under_attack.extend(latencies);
+        }
+    }
+
+    /// The bystander's times when nobody else is there, in the same rhythm.
+    async fn quiet(&self) -> Vec<Duration> {
+        let mut latencies = Vec::new();
+        while latencies.len() < QUIET {
+            let bystander = Bystander::begin(Arc::clone(&self.stage));
+            sleep(Duration::from_secs(1)).await;
+            latencies.extend(bystander.end().await.latencies);
+            self.peace.is_back(&self.stage).await.unwrap();
+        }
+        latencies
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_notices_nothing() {
+    let cases = Case::all(&std::env::var("FAULTS").unwrap_or_default());
+    assert!(!cases.is_empty(), "no case has such a name");
+    let stage = Arc::new(Stage::set().await);
+    let peace = Peace::observe(&stage).await;
+    let mut play = Play { stage: Arc::clone(&stage), peace, wrong: Vec::new(), under_attack: Vec::new() };
+    let before = play.quiet().await;
+    for case in cases.iter().filter(|case| !case.waits) {
+        play.together(&[case]).await;
+    }
+    let waiting: Vec<_> = cases.iter().filter(|case| case.waits).collect();
+    if !waiting.is_empty() {
+        play.together(&waiting).await;
+    }
+    let after = play.quiet().await;
+
+    let quiet = p95([before, after].concat());
+    let count = play.under_attack.len();
+    let under_attack = p95(play.under_attack);
+    println!(
+        "{} cases; the bystander's p95 is {under_attack:.1?} in {count} executions, {quiet:.1?} in peace",
+        cases.len()
+    );
+    // Too few say nothing.
+    if count >= QUIET && under_attack > 2 * quiet.max(NOTICEABLE) {
+        play.wrong.push(format!("the bystander's p95 is {under_attack:?}, {quiet:?} in peace"));
+    }
+    assert!(play.wrong.is_empty(), "{} faults:\n{}", play.wrong.len(), play.wrong.join("\n"));
+    drop(play.stage);
+    Arc::into_inner(stage).unwrap().product.stop().await;
+}
