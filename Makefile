@@ -1,6 +1,6 @@
 # Thin lines over scripts/, which run by themselves too. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help up down clean images test lint unit e2e bench
+.PHONY: help up down clean images test lint unit e2e faults fuzz bench
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ unit: ## every test that needs no Docker
 
 e2e: ## the tests against a real Docker
 	@scripts/e2e.sh
+
+faults: ## the fault corpus alone (FAULTS=zip_bomb,the_pipe/ make faults: the cases with one of these texts in their names)
+	@scripts/faults.sh
+
+fuzz: ## libFuzzer on all that reads what others wrote, a minute each (FUZZ_SECONDS=600 FUZZ=decode make fuzz: one of them, longer)
+	@scripts/fuzz.sh $(FUZZ)
 
 bench: ## latency, rates and memory beside the raw engine and an in-process service (BENCH="soak --kill" make bench: a long load)
 	@scripts/bench.sh $(BENCH)

@@ -7,11 +7,16 @@ source "$(dirname "$0")/project.sh"
 # How long a registry may take to say its first word. The download itself has no limit.
 patience_s=20
 
+# digest_of IMAGE: the one that scripts/base-images.digests pins, if it does.
+digest_of() { awk -v name="$1" '$1 == name { print $2 }' scripts/base-images.digests; }
+
 # pull IMAGE: fails at once where the registry cannot be reached, and after the patience where it hangs.
 pull() {
-  local log pid waited=0
+  local log pid waited=0 digest from=$1
+  digest=$(digest_of "$1")
+  [ -z "$digest" ] || from=${1%%:*}@$digest
   log=$(mktemp)
-  docker pull "$1" >"$log" 2>&1 &
+  docker pull "$from" >"$log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     if ! grep -q 'Pulling from' "$log" && [ "$waited" -ge $((patience_s * 5)) ]; then
@@ -23,6 +28,12 @@ pull() {
   done
   if wait "$pid"; then
     rm -f "$log"
+    if [ -n "$digest" ]; then
+      docker tag "$from" "$1"
+    else
+      say "pulled by its tag; to pin what it holds, for scripts/base-images.digests:" \
+        "$1 $(docker image inspect --format '{{index .RepoDigests 0}}' "$1" | cut -d @ -f 2)"
+    fi
     return 0
   fi
   say "cannot pull $1: $(tail -n 1 "$log")"

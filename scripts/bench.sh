@@ -18,7 +18,7 @@ make_site() {
   say "installing the in-process service's packages into target/tools"
   make_venv || fail "python3 with venv is missing" "install python3 and python3-venv"
   rm -rf "$site"
-  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target "$site" \
+  pip_install --no-deps --target "$site" \
     --implementation cp --python-version 3.13 --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_17_$(uname -m)" \
     --platform "manylinux2014_$(uname -m)" -r "$requirements" ||
     fail "the in-process service's packages could not be installed: see above"

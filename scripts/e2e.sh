@@ -8,6 +8,8 @@ source scripts/tools.sh
 need_rust
 need_cargo_tool cargo-nextest
 need_test_clients
+want_libfaketime
+need_haproxy
 scripts/docker.sh
 scripts/images.sh "${1:-all}"
 

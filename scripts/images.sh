@@ -18,7 +18,7 @@ fingerprint() {
   shift
   {
     docker image inspect --format '{{.Id}}' "${bases[@]}"
-    find .dockerignore certs "$@" \( -name __pycache__ -o -name fuzz \) -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    find .dockerignore certs "$@" -name __pycache__ -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
   } | sha256sum | cut -d ' ' -f 1
 }
 

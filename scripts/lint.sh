@@ -22,8 +22,10 @@ git ls-files '*.snap' | while read -r snapshot; do
   test=$(basename "$snapshot" .snap | sed -E 's/.*__//; s/-[0-9]+$//')
   grep -rqE "fn $test\(" --include '*.rs' crates tests || fail "$snapshot belongs to no test: delete it"
 done
+say "every test that a document names is there"
+python3 scripts/named-tests.py || fail "a document names a test that is not there: see above"
 say "the Python compiles"
-find runner-image crates examples -name '*.py' -print0 | xargs -0 python3 -c '
+find runner-image crates examples scripts tests -name '*.py' -print0 | xargs -0 python3 -c '
 import sys
 for name in sys.argv[1:]:
     with open(name, "rb") as file:

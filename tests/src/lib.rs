@@ -1,22 +1,25 @@
 //! A control plane of a test's own, on its own port with its own data folder, beside whatever else runs here.
 //!
-//! [`Product::stop`] ends it and fails the test if a container is left; [`docker`] asks the engine from outside.
+//! [`Product::stop`] ends it and fails the test if a container is left; [`docker`] asks the engine from outside; [`corpus`]
+//! plays the faults of tests/corpus.
 
 #![expect(clippy::unwrap_used, reason = "a test framework fails by panicking")]
 
+pub mod corpus;
 pub mod docker;
+pub mod engine;
 pub mod keys;
 pub mod product;
 
 pub use self::product::{Product, Run};
 
-use std::{future::Future, time::Duration};
+use std::{fmt::Display, future::Future, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-/// Waits until a condition holds; fails the test if it does not within `limit`.
+/// Waits until a condition holds; fails the test if it does not within `limit`, and only then asks `what` for its text.
 pub async fn eventually<F: Future<Output = bool>>(
-    what: &str,
+    what: impl Display,
     limit: Duration,
     mut condition: impl FnMut() -> F,
 ) {
@@ -25,4 +28,10 @@ pub async fn eventually<F: Future<Output = bool>>(
         assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Says plainly that a test shows nothing here.
+#[expect(clippy::print_stderr, reason = "for the person who reads the tests' output")]
+pub fn skip(reason: &str) {
+    eprintln!("SKIPPED: {reason}");
 }

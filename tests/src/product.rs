@@ -1,6 +1,7 @@
 //! The `code-sandbox` binary as a process of its own.
 
 use std::{
+    fmt::{self, Display},
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -24,6 +25,7 @@ use tokio::{
 use crate::{docker, eventually};
 
 /// A running control plane. Ends with [`Product::stop`]; a test that fails before leaves neither it nor its containers.
+#[derive(Debug)]
 pub struct Product {
     child: Child,
     client: Client,
@@ -36,6 +38,8 @@ pub struct Product {
 pub struct Run {
     /// HTTP status.
     pub http: StatusCode,
+    /// HTTP headers.
+    pub headers: HeaderMap,
     /// The whole body.
     pub body: Value,
 }
@@ -72,28 +76,13 @@ impl Product {
 
     /// The same on the data folder of an earlier life.
     pub async fn start_in(folder: TempDir, flags: &[&str]) -> Self {
-        // Free a moment ago; nothing else here takes ports by chance.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = fs::File::create(folder.path().join("log")).unwrap();
-        let pooled = flags.contains(&"--pool-size");
-        let child = Command::new(binary())
-            .args(["--log-level", "debug"])
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .arg("--data-dir")
-            .arg(folder.path().join("data"))
-            .args(if pooled { &[][..] } else { &["--pool-size", "0"] })
-            .args(flags)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let client = Client::builder().no_proxy().build().unwrap();
-        let product = Self { child, client, port, folder: Some(folder) };
-        eventually(&format!("healthy; log: {}", product.log()), Duration::from_secs(60), || async {
-            product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::OK)
-        })
-        .await;
+        Self::start_with(folder, flags, &[]).await
+    }
+
+    /// The same with these variables in its environment.
+    pub async fn start_with(folder: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let without_pool = if flags.contains(&"--pool-size") { &[][..] } else { &["--pool-size", "0"] };
+        let product = Self::spawn(folder, &[without_pool, flags].concat(), variables).await;
         if flags.windows(2).any(|pair| pair[0] == "--pool-size" && pair[1] != "0") {
             product.warm(1).await;
         } else {
@@ -103,12 +92,67 @@ impl Product {
         product
     }
 
+    /// Starts a control plane whose flags, but for these, all have their defaults: as Compose does.
+    pub async fn start_with_defaults(flags: &[&str]) -> Self {
+        let product = Self::spawn(tempfile::tempdir().unwrap(), flags, &[]).await;
+        product.warm(1).await;
+        product
+    }
+
+    async fn spawn(folder: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        // Free a moment ago; nothing else here takes ports by chance.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let child = Command::from(docker::on_engine(binary()))
+            .args(["--log-level", "debug"])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .arg("--data-dir")
+            .arg(folder.path().join("data"))
+            .args(flags)
+            // As in the image: what is freed goes back to the system.
+            .envs([
+                ("MALLOC_ARENA_MAX", "2"),
+                ("MALLOC_MMAP_THRESHOLD_", "131072"),
+                ("MALLOC_TRIM_THRESHOLD_", "131072"),
+            ])
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        let product = Self { child, client, port, folder: Some(folder) };
+        eventually(product.telling("healthy"), Duration::from_secs(60), || async {
+            product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::OK)
+        })
+        .await;
+        product
+    }
+
     /// Waits until the pool has said so often that it is warm.
     pub async fn warm(&self, times: usize) {
-        eventually(&format!("the pool is warm; log: {}", self.log()), Duration::from_secs(60), || async {
+        eventually(self.telling("the pool is warm"), Duration::from_secs(60), || async {
             self.log().matches("the pool is warm").count() >= times
         })
         .await;
+    }
+
+    /// Waits until an execution runs, and returns its id.
+    pub async fn running(&self) -> String {
+        let id = OnceLock::new();
+        eventually("an execution runs", Duration::from_secs(20), async || {
+            let (_, listed) = self.get("/executions").await.unwrap();
+            let running = listed.as_array().unwrap().iter().find(|one| one["status"] == "running");
+            running.is_some_and(|one| id.set(one["id"].as_str().unwrap().to_owned()).is_ok())
+        })
+        .await;
+        id.into_inner().unwrap()
+    }
+
+    /// What is waited for, and the log as it is once that is told.
+    fn telling(&self, what: &str) -> impl Display {
+        fmt::from_fn(move |text| write!(text, "{what}; log: {}", self.log()))
     }
 
     /// What it has logged.
@@ -119,6 +163,18 @@ impl Product {
     /// Process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id().unwrap()).unwrap()
+    }
+
+    /// The process that removes its containers if it is killed.
+    pub fn undertaker(&self) -> Pid {
+        let child = |process: fs::DirEntry| {
+            let pid = Pid::from_raw(process.file_name().to_str()?.parse().ok()?);
+            let [_, parent] = state_and_parent(pid)?;
+            (parent == self.pid().to_string()).then_some(pid)
+        };
+        let children: Vec<_> = fs::read_dir("/proc").unwrap().flatten().filter_map(child).collect();
+        let [undertaker] = children[..] else { panic!("children: {children:?}") };
+        undertaker
     }
 
     /// The label value of its containers.
@@ -171,7 +227,8 @@ impl Product {
     /// The same where the connection may break.
     pub async fn try_post(&self, body: &Value) -> reqwest::Result<Run> {
         let response = self.client.post(self.url("/execute_code")).json(body).send().await?;
-        Ok(Run { http: response.status(), body: response.json().await? })
+        let (http, headers) = (response.status(), response.headers().clone());
+        Ok(Run { http, headers, body: response.json().await? })
     }
 
     /// Runs code.
@@ -215,6 +272,20 @@ impl Product {
     }
 }
 
+/// Waits until the undertaker of a control plane that was killed has done its work, for which it takes its time.
+pub async fn has_ended(undertaker: Pid) {
+    // One that nobody waits for stays as a zombie.
+    let ended = || state_and_parent(undertaker).is_none_or(|[state, _]| state == "Z");
+    eventually("the undertaker has ended", Duration::from_secs(30), async || ended()).await;
+}
+
+/// Of a process, as the kernel has them.
+fn state_and_parent(pid: Pid) -> Option<[String; 2]> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned);
+    Some([fields.next()?, fields.next()?])
+}
+
 impl Drop for Product {
     fn drop(&mut self) {
         // After a stop or a kill there is nothing left to do here.
@@ -222,12 +293,14 @@ impl Drop for Product {
             return;
         }
         let _ = self.child.start_kill();
-        let filter = format!("label=code-sandbox.instance={}", self.instance());
-        let listed = std::process::Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
+        // One that has not even begun has made none.
+        let Ok(instance) = fs::read_to_string(self.data_dir().join("instance-id")) else { return };
+        let filter = format!("label=code-sandbox.instance={}", instance.trim());
+        let listed = docker::on_engine("docker").args(["ps", "-aq", "--filter", &filter]).output();
         let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
         let left: Vec<_> = listed.lines().collect();
         if !left.is_empty() {
-            let _ = std::process::Command::new("docker").args(["rm", "-f"]).args(left).output();
+            let _ = docker::on_engine("docker").args(["rm", "-f"]).args(left).output();
         }
     }
 }

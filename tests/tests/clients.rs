@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Product, eventually};
+use e2e::{Product, eventually, skip};
 use serde_json::json;
 use tokio::{
     io::AsyncWriteExt,
@@ -79,11 +79,6 @@ async fn python() -> Option<PathBuf> {
 
 async fn starts(program: &Path, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().await.is_ok_and(|output| output.status.success())
-}
-
-#[expect(clippy::print_stderr, reason = "nextest shows it, and what was not tested must be seen")]
-fn skip(reason: &str) {
-    eprintln!("SKIPPED: {reason}");
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
+use reqwest::{
+    Client, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 
 use crate::{Result, reason};
 
@@ -33,6 +36,8 @@ pub(crate) struct Reply {
     /// From there to the last byte of the answer.
     pub(crate) took: Duration,
     pub(crate) status: StatusCode,
+    /// It says when to try again.
+    pub(crate) retry_after: bool,
     pub(crate) body: Bytes,
 }
 
@@ -59,11 +64,24 @@ impl Target {
         let answer = async {
             let response = request.send().await?;
             let status = response.status();
-            Ok::<_, reqwest::Error>((status, response.bytes().await?))
+            let retry_after = response.headers().contains_key(RETRY_AFTER);
+            Ok::<_, reqwest::Error>((status, retry_after, response.bytes().await?))
         };
-        let (status, body) =
+        let (status, retry_after, body) =
             answer.await.map_err(|error| format!("POST {}/execute_code: {}", self.base, reason(&error)))?;
-        Ok(Reply { sent, took: sent.elapsed(), status, body })
+        Ok(Reply { sent, took: sent.elapsed(), status, retry_after, body })
+    }
+
+    /// `POST /upload_data/KEY`.
+    pub(crate) async fn upload(&self, key: &str, value: Bytes) -> Result<StatusCode> {
+        let request = self.client.post(format!("{}/upload_data/{key}", self.base)).body(value);
+        Ok(request.send().await?.status())
+    }
+
+    /// `GET /get_data/KEY`.
+    pub(crate) async fn download(&self, key: &str) -> Result<(StatusCode, Bytes)> {
+        let response = self.client.get(format!("{}/get_data/{key}", self.base)).send().await?;
+        Ok((response.status(), response.bytes().await?))
     }
 
     /// Opens so many connections, so that no call that is timed has to.

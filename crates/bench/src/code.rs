@@ -155,7 +155,13 @@ mod tests {
     use super::*;
 
     fn reply(body: impl Into<Bytes>) -> Reply {
-        Reply { sent: Instant::now(), took: Duration::ZERO, status: StatusCode::OK, body: body.into() }
+        Reply {
+            sent: Instant::now(),
+            took: Duration::ZERO,
+            status: StatusCode::OK,
+            retry_after: false,
+            body: body.into(),
+        }
     }
 
     #[test]

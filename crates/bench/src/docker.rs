@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use bollard::{
@@ -12,7 +12,7 @@ use bollard::{
 };
 use engine::driver::hardening::INSTANCE_LABEL;
 
-use crate::{Result, reason};
+use crate::{Result, load::lock, reason};
 
 /// One Docker engine, and the labels of what this program has on it.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Engine {
 
     /// Containers with this label are ours: whatever happens, none is left in the end.
     pub(crate) fn own(&self, instance: &str) {
-        self.instances.lock().unwrap_or_else(PoisonError::into_inner).push(instance.to_owned());
+        lock(&self.instances).push(instance.to_owned());
     }
 
     /// What an image's name means now.
@@ -87,7 +87,7 @@ impl Engine {
 
     /// The last thing this program does.
     pub(crate) async fn remove_everything(&self) {
-        let instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let instances = lock(&self.instances).clone();
         for instance in instances {
             if let Err(error) = self.remove_all(&instance).await {
                 crate::report::progress(&format!("containers of {instance} may be left: {error}"));

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -79,6 +79,11 @@ where
     let to = within.iter().map(|(ended, _)| *ended).max().unwrap_or(end);
     let rate = within.len() as f64 / (to - from).as_secs_f64();
     Ok(Window { rate, samples: within.into_iter().map(|(_, took)| took).collect() })
+}
+
+/// What workers note in common, also after one of them has panicked.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What all workers have done; the first failure ends the others.

@@ -11,6 +11,7 @@ mod code;
 mod docker;
 mod load;
 mod measure;
+mod mixed;
 mod options;
 mod proc;
 mod product;
@@ -58,6 +59,7 @@ async fn run(mut options: Options) -> Result<bool> {
         match &options.command {
             Command::Measure(plan) => measure::measure(&engine, &options, plan, &mut report).await,
             Command::Soak(plan) => soak::soak(&engine, &options, plan, &mut report).await,
+            Command::Mixed(plan) => mixed::mixed(&engine, &options, plan, &mut report).await,
         }
     };
     let done = tokio::select! {

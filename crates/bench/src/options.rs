@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const RUNNER_IMAGE: &str = concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION"));
 
 /// Measures a build of code-sandbox on the Docker engine that DOCKER_HOST names.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
     /// The control plane to measure.
@@ -41,16 +41,19 @@ pub(crate) struct Options {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Latency, rates, memory and idle cost, beside the raw engine and an in-process service.
     Measure(Plan),
     /// A long load that looks for what grows, leaks or is answered wrongly.
     Soak(SoakPlan),
+    /// The same with a fifth of it hostile and uploads beside it, while containers are killed, the engine is restarted and the
+    /// control plane is killed twice. By scripts/own-engine.sh, as root.
+    Mixed(MixedPlan),
 }
 
 /// What is measured, and how often.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
     /// Measure only these, in this order of the report.
     #[arg(long, value_delimiter = ',', value_name = "PART,...")]
@@ -115,7 +118,7 @@ impl Plan {
 }
 
 /// A long load.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct SoakPlan {
     /// Calls in all.
     #[arg(long, default_value_t = 10_000, value_name = "NUMBER")]
@@ -132,4 +135,23 @@ pub(crate) struct SoakPlan {
     /// Milliseconds that a client rests between two calls [default: 0; with --kill 1000, else hardly one would be warm].
     #[arg(long, value_name = "MILLISECONDS")]
     pub(crate) pause: Option<u64>,
+
+    #[arg(long, env = "OWN_ENGINE", hide = true)]
+    pub(crate) own_engine: Option<PathBuf>,
+}
+
+/// A long load of all kinds.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MixedPlan {
+    /// Calls in all; one that is lost to a fault is made again and counts once.
+    #[arg(long, default_value_t = 10_000, value_name = "NUMBER")]
+    pub(crate) calls: u64,
+
+    /// Calls at the same time.
+    #[arg(long, default_value_t = 8, value_name = "NUMBER")]
+    pub(crate) clients: usize,
+
+    /// Folder of the engine, as scripts/own-engine.sh tells it.
+    #[arg(long, env = "OWN_ENGINE", hide = true)]
+    pub(crate) own_engine: Option<PathBuf>,
 }

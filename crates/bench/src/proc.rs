@@ -49,15 +49,16 @@ pub(crate) fn descriptors(pid: u32) -> Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
-/// Mounts of this machine, as this process sees it.
-pub(crate) fn mounts() -> Result<usize> {
-    Ok(fs::read_to_string("/proc/self/mounts")?.lines().count())
+/// Mounts of this machine, as this process sees it, that have to do with a folder; all of them if it is empty.
+pub(crate) fn mounts(folder: &str) -> Result<usize> {
+    Ok(fs::read_to_string("/proc/self/mounts")?.lines().filter(|line| line.contains(folder)).count())
 }
 
-/// containerd's shims on this machine: one a container.
-pub(crate) fn shims() -> Result<usize> {
-    let comm = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-    Ok(fs::read_dir("/proc")?.flatten().map(comm).filter(|name| is_shim(name)).count())
+/// containerd's shims on this machine, one a container, that have to do with a folder; all of them if it is empty.
+pub(crate) fn shims(folder: &str) -> Result<usize> {
+    let read = |entry: &fs::DirEntry, file| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+    let shims = fs::read_dir("/proc")?.flatten().filter(|entry| is_shim(&read(entry, "comm")));
+    Ok(shims.filter(|entry| read(entry, "cmdline").contains(folder)).count())
 }
 
 /// The kernel cuts names to 15 bytes.
@@ -88,6 +89,6 @@ mod tests {
         assert!(memory(own, "VmRSS").unwrap() > 0);
         assert!(descriptors(own).unwrap() > 0);
         assert!(cpu_time(own).is_ok());
-        assert!(mounts().unwrap() > 0);
+        assert!(mounts("").unwrap() > 0);
     }
 }

@@ -47,7 +47,20 @@ pub(crate) struct Product {
     started: Instant,
     warm: watch::Receiver<Option<Instant>>,
     log: PathBuf,
-    _folder: TempDir,
+    place: Place,
+}
+
+/// Where a control plane lives, also after its death.
+#[derive(Debug)]
+pub(crate) struct Place {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Place {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { folder: tempfile::tempdir()?, port: free_port()? })
+    }
 }
 
 impl Product {
@@ -58,10 +71,20 @@ impl Product {
         name: &str,
         flags: &[&str],
     ) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let data = folder.path().join("data");
-        let log = options.keep_logs.as_deref().unwrap_or(folder.path()).join(format!("{name}.log"));
-        let port = free_port()?;
+        Self::start_at(Place::new()?, engine, options, name, flags).await
+    }
+
+    /// The same where an earlier one may have lived.
+    pub(crate) async fn start_at(
+        place: Place,
+        engine: &Engine,
+        options: &Options,
+        name: &str,
+        flags: &[&str],
+    ) -> Result<Self> {
+        let (folder, port) = (place.folder.path(), place.port);
+        let data = folder.join("data");
+        let log = options.keep_logs.as_deref().unwrap_or(folder).join(format!("{name}.log"));
         let mut command = Command::new(&options.binary);
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--image", &options.image]);
         command.args(["--log-format", "json", "--log-level", "debug"]).arg("--data-dir").arg(&data);
@@ -97,17 +120,7 @@ impl Product {
         let instance = std::fs::read_to_string(data.join("instance-id"))?.trim().to_owned();
         engine.own(&instance);
         let pool_size = options.pool_size;
-        Ok(Self {
-            child,
-            engine: engine.clone(),
-            instance,
-            target,
-            pool_size,
-            started,
-            warm,
-            log,
-            _folder: folder,
-        })
+        Ok(Self { child, engine: engine.clone(), instance, target, pool_size, started, warm, log, place })
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -152,6 +165,26 @@ impl Product {
     /// Waits until the pool is warm for the first time.
     pub(crate) async fn warm(&self) -> Result<()> {
         self.warm_since(self.started).await
+    }
+
+    /// Waits until as many containers stand as shall.
+    pub(crate) async fn full(&self, engine: &Engine) -> Result<()> {
+        let deadline = Instant::now() + WARM_LIMIT;
+        while engine.containers(&self.instance, false).await?.len() != self.pool_size {
+            if Instant::now() > deadline {
+                return Err(
+                    format!("the pool is not full after {WARM_LIMIT:?}; log: {}", tail(&self.log)).into()
+                );
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Where the next one may live, once this one is.
+    pub(crate) async fn buried(mut self) -> Result<Place> {
+        timeout(STOP_LIMIT, self.child.wait()).await??;
+        Ok(self.place)
     }
 
     /// Ends it as an operator would. A container that is left is a failure.

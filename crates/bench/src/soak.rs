@@ -4,15 +4,15 @@
 //! those of others; it says which container it runs in, and none may be named twice; and the engine's own events must
 //! count a started container for every call.
 
-mod growth;
-mod killer;
+pub(crate) mod growth;
+pub(crate) mod killer;
 mod marks;
 mod starts;
 
 use std::{
     collections::HashSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -24,10 +24,10 @@ use self::{growth::Growth, killer::Kills, marks::Home, starts::Starts};
 use crate::{
     Result,
     docker::Engine,
-    load::share,
+    load::{lock, share},
     options::{Options, SoakPlan},
     product::Product,
-    report::{Bound, Report, mebibytes, percentiles, progress},
+    report::{Bound, Report, percentiles, progress},
     stats::Samples,
 };
 
@@ -37,7 +37,6 @@ const KILL_PAUSE: u64 = 1000;
 const CALM: Duration = Duration::from_secs(6);
 /// Failed calls that the report quotes.
 const TOLD: usize = 20;
-const MIB: f64 = 1024.0 * 1024.0;
 
 pub(crate) async fn soak(
     engine: &Engine,
@@ -65,7 +64,7 @@ struct Seen {
 async fn load(engine: &Engine, plan: &SoakPlan, product: &Product, report: &mut Report) -> Result<()> {
     product.warm().await?;
     sleep(CALM).await;
-    let before = Growth::now(engine, product).await?;
+    let before = Growth::now(engine, product, plan.own_engine.as_deref()).await?;
     let starts = Starts::watch(engine, product.instance()).await?;
     let killer = plan.kill.then(|| Kills::begin(engine, product.instance()));
 
@@ -82,14 +81,14 @@ async fn load(engine: &Engine, plan: &SoakPlan, product: &Product, report: &mut 
     product.warm_since(last_call.max(last_kill).unwrap_or(begin)).await?;
     sleep(CALM).await;
     let started = starts.end()?;
-    let after = Growth::now(engine, product).await?;
+    let after = Growth::now(engine, product, plan.own_engine.as_deref()).await?;
     describe(plan, &seen, took, report);
     promises(plan, &seen, &started, report);
     if let Some(kills) = kills {
         kills.describe(lock(&seen.failures).iter().map(|(call, _)| *call), report);
     }
     growth::describe(&before, &after, report);
-    report.target("memory of the control plane, MiB", after.memory as f64 / MIB, Bound::AtMost(64.0));
+    report.target("memory of the control plane, MiB", after.mebibytes(), Bound::AtMost(64.0));
     Ok(())
 }
 
@@ -158,8 +157,4 @@ fn promises(plan: &SoakPlan, seen: &Seen, started: &starts::Started, report: &mu
         Bound::AtLeast(1.0),
     );
     report.target("containers started a second time", started.again as f64, Bound::AtMost(0.0));
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,13 @@
 //! What must not grow.
 
-use super::mebibytes;
+use std::path::Path;
+
 use crate::{
     Result,
     docker::Engine,
     proc,
     product::Product,
-    report::{Bound, Report},
+    report::{Bound, Report, mebibytes},
 };
 
 /// Connections and buffers come and go.
@@ -14,31 +15,38 @@ const DESCRIPTORS: f64 = 4.0;
 
 /// One look, with the pool full and no call under way.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Growth {
+pub(crate) struct Growth {
     containers: usize,
     mounts: usize,
     shims: usize,
     descriptors: usize,
-    pub(super) memory: u64,
+    memory: u64,
 }
 
 impl Growth {
-    pub(super) async fn now(engine: &Engine, product: &Product) -> Result<Self> {
+    /// With the folder of an engine of our own only what belongs to it is counted, else all that is on the machine.
+    pub(crate) async fn now(engine: &Engine, product: &Product, own: Option<&Path>) -> Result<Self> {
+        let folder = own.and_then(Path::to_str).unwrap_or_default();
         Ok(Self {
             containers: engine.containers(product.instance(), false).await?.len(),
-            mounts: proc::mounts()?,
-            shims: proc::shims()?,
+            mounts: proc::mounts(folder)?,
+            shims: proc::shims(folder)?,
             descriptors: proc::descriptors(product.pid()?)?,
             memory: proc::memory(product.pid()?, "VmRSS")?,
         })
     }
+
+    /// Memory of the control plane.
+    pub(crate) fn mebibytes(&self) -> f64 {
+        self.memory as f64 / f64::from(1 << 20)
+    }
 }
 
-pub(super) fn describe(before: &Growth, after: &Growth, report: &mut Report) {
+pub(crate) fn describe(before: &Growth, after: &Growth, report: &mut Report) {
     let counts = [
         ("containers", before.containers, after.containers, 0.0),
-        ("mounts of the machine", before.mounts, after.mounts, 0.0),
-        ("containerd's shims on the machine", before.shims, after.shims, 0.0),
+        ("mounts", before.mounts, after.mounts, 0.0),
+        ("containerd's shims", before.shims, after.shims, 0.0),
         ("descriptors of the control plane", before.descriptors, after.descriptors, DESCRIPTORS),
     ];
     let mut rows: Vec<_> = counts

@@ -64,7 +64,7 @@ impl Kills {
             loop {
                 tokio::select! {
                     () = stopped.cancelled() => return Ok(kills),
-                    () = sleep(Duration::from_millis(PAUSES.start + random(PAUSES.end - PAUSES.start))) => {}
+                    () = sleep(pause()) => {}
                 }
                 kills.one(&engine, &instance).await?;
             }
@@ -73,12 +73,8 @@ impl Kills {
     }
 
     async fn one(&mut self, engine: &Engine, instance: &str) -> Result<()> {
-        let running = engine.containers(instance, true).await?;
-        if running.is_empty() {
-            return Ok(());
-        }
-        let victim = &running[usize::try_from(random(running.len() as u64))?];
-        let inspected = engine.docker.inspect_container(victim, None::<InspectContainerOptions>).await;
+        let Some(victim) = victim(engine, instance).await? else { return Ok(()) };
+        let inspected = engine.docker.inspect_container(&victim, None::<InspectContainerOptions>).await;
         let pid = inspected.ok().and_then(|container| container.state?.pid).unwrap_or_default();
         // Absent where the container has ended since.
         let Ok(workspace) = File::open(format!("/proc/{pid}/root/workspace")) else {
@@ -89,7 +85,7 @@ impl Kills {
             return Err("--kill takes root on the engine's machine".into());
         };
         self.last = Some(Instant::now());
-        if engine.kill(victim).await.is_err() {
+        if engine.kill(&victim).await.is_err() {
             self.missed += 1;
             return Ok(());
         }
@@ -119,6 +115,20 @@ impl Kills {
             Bound::AtMost(0.0),
         );
     }
+}
+
+/// Between two kills.
+pub(crate) fn pause() -> Duration {
+    Duration::from_millis(PAUSES.start + random(PAUSES.end - PAUSES.start))
+}
+
+/// Any of an instance's containers that run.
+pub(crate) async fn victim(engine: &Engine, instance: &str) -> Result<Option<String>> {
+    let mut running = engine.containers(instance, true).await?;
+    if running.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(running.swap_remove(usize::try_from(random(running.len() as u64))?)))
 }
 
 /// A number below `end`; every new hasher's keys are random.

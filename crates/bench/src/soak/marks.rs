@@ -85,6 +85,7 @@ mod tests {
             sent: Instant::now(),
             took: Duration::ZERO,
             status,
+            retry_after: false,
             body: Bytes::from_static(body.as_bytes()),
         }
     }

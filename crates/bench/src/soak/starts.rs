@@ -11,8 +11,7 @@ use engine::driver::hardening::INSTANCE_LABEL;
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::lock;
-use crate::{Result, docker::Engine};
+use crate::{Result, docker::Engine, load::lock};
 
 /// Counts, until its end is asked for.
 #[derive(Debug)]

@@ -1,0 +1,206 @@
+//! What becomes of the engine under load: stopped, killed, restarted, frozen, full. An engine of the test's own, so as root; one
+//! test, because the engine takes half a minute to load the image.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use e2e::{Product, docker, engine::OwnEngine, eventually, product::has_ended};
+use nix::sys::signal::Signal;
+use reqwest::{Client, StatusCode, header::RETRY_AFTER};
+use serde_json::{Value, json};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+const POOL: usize = 3;
+/// What a caller is promised while the engine is away, two seconds, and one for a loaded machine.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
+/// One that hangs is given time to answer, and those who came before wait for it too.
+const HANGS_FOR: Duration = Duration::from_secs(12);
+const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Callers that go on whatever happens; each answer is the right one, or says that the service has lost the run.
+struct Load {
+    callers: JoinSet<(usize, usize)>,
+    stop: watch::Sender<bool>,
+}
+
+impl Load {
+    fn begin(product: &Product) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut callers = JoinSet::new();
+        for caller in 0..4_u64 {
+            let (url, stopped) = (product.url("/execute_code"), stopped.clone());
+            callers.spawn(async move {
+                let client = Client::builder().no_proxy().build().unwrap();
+                let (mut right, mut told) = (0, 0);
+                for n in 0.. {
+                    if *stopped.borrow() {
+                        break;
+                    }
+                    let n = caller * 100_000 + n;
+                    let body = json!({ "code": "import time; time.sleep(0.1); twice = n * 2",
+                        "input_data": { "n": n }, "timeout": 3 });
+                    if answered_right(&client, &url, &body, &json!({ "twice": n * 2 })).await {
+                        right += 1;
+                    } else {
+                        told += 1;
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                }
+                (right, told)
+            });
+        }
+        Self { callers, stop }
+    }
+
+    /// How many were answered right, and how many were told to come back.
+    async fn end(self) -> (usize, usize) {
+        self.stop.send_replace(true);
+        let all = self.callers.join_all().await;
+        (all.iter().map(|(right, _)| right).sum(), all.iter().map(|(_, told)| told).sum())
+    }
+}
+
+/// Otherwise it was told, as promised, that the service is to blame.
+async fn answered_right(client: &Client, url: &str, body: &Value, result: &Value) -> bool {
+    let response = client.post(url).json(body).send().await.unwrap();
+    let (status, retry_after) = (response.status(), response.headers().get(RETRY_AFTER).cloned());
+    let answer: Value = response.json().await.unwrap();
+    if status == StatusCode::OK && answer["status"] == "ok" {
+        assert_eq!(&answer["result"], result, "{answer}");
+        return true;
+    }
+    // An engine that stops kills what runs, and may still be able to say so.
+    let killed = status == StatusCode::OK
+        && answer["error"] == "the runner ended without a report (exit status 137)"
+        && answer["status"] == "crashed";
+    let told = status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some();
+    assert!(killed || told, "{status} {answer}");
+    false
+}
+
+async fn health(product: &Product) -> (StatusCode, String) {
+    let (status, body) = product.get("/health").await.unwrap();
+    (status, body["message"].as_str().unwrap().to_owned())
+}
+
+async fn says(product: &Product, why: &str) {
+    eventually(&format!("health says {why}"), Duration::from_secs(20), async || {
+        let (status, message) = health(product).await;
+        status == StatusCode::SERVICE_UNAVAILABLE && message.contains(why)
+    })
+    .await;
+}
+
+/// Calls are refused quickly, and `/health` says why.
+async fn is_told(product: &Product, why: &str, within: Duration) {
+    says(product, why).await;
+    eventually("calls are refused", Duration::from_secs(20), async || {
+        product.run("a = 1").await.http == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
+    for _ in 0..10 {
+        let began = Instant::now();
+        let run = product.run("a = 1").await;
+        assert_eq!(run.http, StatusCode::SERVICE_UNAVAILABLE, "{}", run.body);
+        assert!(began.elapsed() < within, "{:?}", began.elapsed());
+    }
+}
+
+/// Without a restart of the control plane: it serves, is healthy, and has the containers it shall have and no other.
+async fn recovers(product: &Product, fault: &str) {
+    let last = std::sync::Mutex::new(String::new());
+    eventually(&format!("recovered after: {fault}"), RECOVERS_WITHIN, async || {
+        *last.lock().unwrap() = format!("{:?}", health(product).await);
+        health(product).await.0 == StatusCode::OK && product.containers().await.len() == POOL
+    })
+    .await;
+    let run = product.run("a = 6 * 7").await;
+    assert_eq!(run.field("result"), &json!({ "a": 42 }), "{fault}");
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all_comes_back_by_itself() {
+    let Some(engine) = OwnEngine::start().await else { return };
+    let pool = POOL.to_string();
+    let flags = ["--pool-size", &pool, "--max-executions", "4", "--preload", ""];
+    let product = Product::start(&flags).await;
+    let descriptors = product.descriptors();
+
+    let load = Load::begin(&product);
+    sleep(Duration::from_secs(2)).await;
+    engine.stop().await;
+    is_told(&product, "cannot be reached", TOLD_WITHIN).await;
+    engine.start_again().await;
+    recovers_under(load, &product, "a stop").await;
+
+    let load = Load::begin(&product);
+    sleep(Duration::from_secs(1)).await;
+    engine.signal(Signal::SIGKILL);
+    is_told(&product, "cannot be reached", TOLD_WITHIN).await;
+    engine.start_again().await;
+    recovers_under(load, &product, "a kill").await;
+
+    let load = Load::begin(&product);
+    sleep(Duration::from_secs(1)).await;
+    engine.stop().await;
+    engine.start_again().await;
+    recovers_under(load, &product, "a restart").await;
+
+    let load = Load::begin(&product);
+    sleep(Duration::from_secs(1)).await;
+    let frozen = engine.freeze();
+    is_told(&product, "does not answer", HANGS_FOR).await;
+    drop(frozen);
+    recovers_under(load, &product, "a freeze").await;
+
+    // A moment of it is no fault of anybody's.
+    let load = Load::begin(&product);
+    let frozen = engine.freeze();
+    sleep(Duration::from_secs(1)).await;
+    drop(frozen);
+    sleep(Duration::from_secs(1)).await;
+    let (right, told) = load.end().await;
+    assert!(right > 0 && told == 0, "{right} {told}");
+
+    let load = Load::begin(&product);
+    engine.fill().await;
+    // What is removed gives room for another: some calls are served.
+    says(&product, "no space left on device").await;
+    engine.empty().await;
+    recovers_under(load, &product, "a full disk").await;
+
+    let limit = descriptors + 8;
+    eventually("the descriptors are back", Duration::from_secs(20), async || product.descriptors() <= limit)
+        .await;
+
+    // Killed while the engine hangs: what it leaves is removed all the same.
+    let (instance, undertaker) = (product.instance(), product.undertaker());
+    let frozen = engine.freeze();
+    drop(product.kill().await);
+    sleep(Duration::from_secs(3)).await;
+    drop(frozen);
+    eventually("nothing is left", Duration::from_secs(20), async || {
+        docker::containers_of(&instance).await.is_empty()
+    })
+    .await;
+    // Without its engine it would go on for minutes.
+    has_ended(undertaker).await;
+    engine.end().await;
+}
+
+/// With callers that never ceased.
+async fn recovers_under(load: Load, product: &Product, fault: &str) {
+    eventually(&format!("served again after {fault}"), RECOVERS_WITHIN, async || {
+        product.run("a = 1").await.http == StatusCode::OK
+    })
+    .await;
+    sleep(Duration::from_secs(1)).await;
+    let (right, told) = load.end().await;
+    assert!(right > 0 && told > 0, "{fault}: {right} {told}");
+    recovers(product, fault).await;
+}
