@@ -20,22 +20,12 @@ where
     F: Fn(u64) -> Job + Send + Sync + 'static,
     Job: Future<Output = Result<T>> + Send,
 {
-    let (job, next) = (Arc::new(job), Arc::new(AtomicU64::new(0)));
-    let mut tasks = JoinSet::new();
-    for _ in 0..workers {
-        let (job, next) = (Arc::clone(&job), Arc::clone(&next));
-        tasks.spawn(async move {
-            let mut done = Vec::new();
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= count {
-                    return Ok(done);
-                }
-                done.push(job(n).await?);
-            }
-        });
-    }
-    collect(tasks).await
+    let job = Arc::new(job);
+    work(workers, move |n| {
+        let job = Arc::clone(&job);
+        async move { if n < count { job(n).await.map(Some) } else { Ok(None) } }
+    })
+    .await
 }
 
 /// The timing of a closed loop.
@@ -56,24 +46,17 @@ where
     let start = Instant::now();
     let begin = start + times.ramp;
     let end = begin + times.window;
-    let (job, next) = (Arc::new(job), Arc::new(AtomicU64::new(0)));
-    let mut tasks = JoinSet::new();
-    for _ in 0..workers {
-        let (job, next) = (Arc::clone(&job), Arc::clone(&next));
-        tasks.spawn(async move {
-            let mut done = Vec::new();
-            loop {
-                let took = job(next.fetch_add(1, Ordering::Relaxed)).await?;
-                let now = Instant::now();
-                if now >= end {
-                    return Ok(done);
-                }
-                done.push((now, took));
-            }
-        });
-    }
+    let job = Arc::new(job);
+    let timed = move |n| {
+        let job = Arc::clone(&job);
+        async move {
+            let took = job(n).await?;
+            let now = Instant::now();
+            Ok((now < end).then_some((now, took)))
+        }
+    };
     let (before, within): (Vec<_>, Vec<_>) =
-        collect(tasks).await?.into_iter().partition(|(ended, _)| *ended < begin);
+        work(workers, timed).await?.into_iter().partition(|(ended, _)| *ended < begin);
     // From an end to an end: a window that cuts through jobs of seconds would count one more or less of them.
     let from = before.iter().map(|(ended, _)| *ended).max().unwrap_or(start);
     let to = within.iter().map(|(ended, _)| *ended).max().unwrap_or(end);
@@ -86,8 +69,26 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What all workers have done; the first failure ends the others.
-async fn collect<T: Send + 'static>(mut tasks: JoinSet<Result<Vec<T>>>) -> Result<Vec<T>> {
+/// Workers that do numbered jobs until each has been told by a None that it is enough: what they have done. The first failure ends
+/// the others.
+async fn work<T, F, Job>(workers: usize, job: F) -> Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Fn(u64) -> Job + Send + Sync + 'static,
+    Job: Future<Output = Result<Option<T>>> + Send,
+{
+    let (job, next) = (Arc::new(job), Arc::new(AtomicU64::new(0)));
+    let mut tasks = JoinSet::<Result<Vec<T>>>::new();
+    for _ in 0..workers {
+        let (job, next) = (Arc::clone(&job), Arc::clone(&next));
+        tasks.spawn(async move {
+            let mut done = Vec::new();
+            while let Some(result) = job(next.fetch_add(1, Ordering::Relaxed)).await? {
+                done.push(result);
+            }
+            Ok(done)
+        });
+    }
     let mut all = Vec::new();
     while let Some(done) = tasks.join_next().await {
         all.extend(done??);

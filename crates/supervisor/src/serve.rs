@@ -166,7 +166,9 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
 
 /// What a drain could not remove is left to the undertaker.
 fn dismiss(undertaker: Option<Undertaker>, engine: &Engine) {
-    if engine.containers() == 0 {
-        undertaker.map(Undertaker::dismiss);
+    if engine.containers() == 0
+        && let Some(undertaker) = undertaker
+    {
+        undertaker.dismiss();
     }
 }

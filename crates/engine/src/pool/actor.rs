@@ -311,8 +311,7 @@ impl Actor {
         }
     }
 
-    /// Of those whom any container serves. Further requests of a tenant get every second one while others wait, or what is
-    /// kept for those is not there: nobody's flood keeps the others waiting, and nor do they starve it.
+    /// Of those whom any container serves, who gets the one just started.
     fn next_in_line(&mut self) -> Option<Waiter> {
         let State { waiting, standing, went_further, .. } = &mut self.state;
         let first_of = |further| {
@@ -323,8 +322,7 @@ impl Actor {
         };
         let (first, further) = (first_of(false), first_of(true));
         let kept = standing.iter().filter(|kept| !kept.busy).count();
-        let others_turn = first.is_some() || kept < self.policy.reserve();
-        *went_further = further.is_some() && !(others_turn && *went_further);
+        *went_further = further.is_some() && self.policy.goes_further(first.is_some(), kept, *went_further);
         waiting.remove(if *went_further { further? } else { first? })
     }
 

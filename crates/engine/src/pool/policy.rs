@@ -138,8 +138,15 @@ impl Policy {
         }
     }
 
+    /// Whether a container just started goes to a tenant's further request, if there is one. Those get every second one while
+    /// others wait, or what is kept for others is not there: nobody's flood keeps them waiting, and nor do they starve it.
+    pub(super) fn goes_further(&self, others_wait: bool, kept: usize, last_went_further: bool) -> bool {
+        let others_turn = others_wait || kept < self.reserve();
+        !(others_turn && last_went_further)
+    }
+
     /// How many of those that stand ready are kept for tenants that have nothing running.
-    pub(super) fn reserve(&self) -> usize {
+    fn reserve(&self) -> usize {
         usize::from(self.size > 1)
     }
 

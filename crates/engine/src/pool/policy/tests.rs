@@ -116,6 +116,16 @@ fn what_was_started_for_those_who_left_goes_the_coldest_first_once_nobody_waits(
     assert_eq!(without.decide(&just_now), []);
 }
 
+#[test]
+fn what_was_just_started_goes_in_turn_to_others_while_they_wait_or_nothing_is_kept_for_them() {
+    for (others_wait, kept, alternates) in
+        [(true, 3, true), (true, 0, true), (false, 0, true), (false, 1, false)]
+    {
+        assert!(POLICY.goes_further(others_wait, kept, false));
+        assert_eq!(POLICY.goes_further(others_wait, kept, true), !alternates);
+    }
+}
+
 fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
     let standing = (0..4_usize, any::<bool>(), any::<bool>()).prop_map(|(level, busy, old)| Standing {
         level,
