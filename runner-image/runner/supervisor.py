@@ -132,10 +132,14 @@ class Supervision:
     def fork(self):
         """As os.fork(). The child is to run the code; its ends of the pipes are `child_ends`."""
         self.parent = os.getpid()
+        # Before there is anybody who may ask: on a busy machine the code runs before its parent has done another step.
+        self.desk = DataDesk(self.want, lambda request: self.channel.send(frames.DATA_REQUEST, request))
         self.processes.main = os.fork()
         if self.processes.main:
             for descriptor in self.child_ends():
                 os.close(descriptor)
+        else:
+            self.desk.listener.close()
         return self.processes.main
 
     def child_ends(self):
@@ -146,7 +150,6 @@ class Supervision:
         """From the start to the Finished frame and the end of the pipe; the exit status of the runner."""
         self.observe(Counters())
         self.workspace = open_workspace(self.workspace)
-        self.desk = DataDesk(self.want, lambda request: self.channel.send(frames.DATA_REQUEST, request))
         start = await_start(self.start_reader, self.rehearse)
         if start is None:
             return self.end_before_start()

@@ -66,14 +66,14 @@ class Answer:
 class Conversation:
     """One runner process and the pipe to it."""
 
-    def __init__(self, result_limit=8 << 20, figures_limit=16 << 20):
+    def __init__(self, result_limit=8 << 20, figures_limit=16 << 20, program=(RUNNER,)):
         self.uploaded = {}  # key -> (content type, bytes)
         self.opened = b""
         self.directory = tempfile.mkdtemp()
         self.workspace = os.path.join(self.directory, "workspace")
         os.mkdir(self.workspace)
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", RUNNER, "--workspace", self.workspace],
+            [sys.executable, "-I", "-B", *program, "--workspace", self.workspace],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "SANDBOX_RESULT_LIMIT": str(result_limit), "SANDBOX_FIGURES_LIMIT": str(figures_limit)})
 

@@ -1,9 +1,18 @@
 import json
 
-from support import DATA, DATA_CHUNK, DATA_REQUEST, READY, RunnerTest, frame
+from support import DATA, DATA_CHUNK, DATA_REQUEST, READY, RUNNER, RunnerTest, frame
 
 JSON, CSV = "application/json", "text/csv"
 VALUES = {"b": (JSON, b'{"x": [1, null]}'), "a.csv": (CSV, b"n\n1\n2\n"), "c": (JSON, b"3"), "big": (CSV, bytes(range(256)) * 2000)}
+# As on a machine so busy that the child is far ahead.
+LATE_PARENT = f"""
+import sys, time
+sys.path.insert(0, {RUNNER!r})
+import main, supervisor
+supervise = supervisor.Supervision.supervise
+supervisor.Supervision.supervise = lambda run: (time.sleep(0.5), supervise(run))[1]
+main.main(sys.argv[2])
+"""
 
 
 class DataTest(RunnerTest):
@@ -22,6 +31,14 @@ class DataTest(RunnerTest):
         self.assertEqual(answer.result, {"value": {"x": [1, None]}, "text": "n\n1\n2\n", "name": "a.csv", "size": 512_000},
                          answer.stderr)
         self.assertEqual(answer.files, {"out": b"n\n1\n2\n"})
+
+    def test_code_that_asks_before_anybody_listens_waits(self):
+        conversation = self.conversation(program=["-c", LATE_PARENT])
+        self.assertEqual(conversation.receive()[0], READY)
+        conversation.uploaded = VALUES
+        conversation.execute("value = data['c']")
+        answer = conversation.collect()
+        self.assertEqual((answer.status, answer.result), ("ok", {"value": 3}), answer.stderr)
 
     def test_what_there_is_can_be_asked_without_fetching_it(self):
         self.assertEqual(self.result("all, n, there, missing = list(data), len(data), 'b' in data, ['x' in data, 1 in data, 'k' * 300 in data]\n"
