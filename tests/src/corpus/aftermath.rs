@@ -25,7 +25,7 @@ pub struct Peace {
 impl Peace {
     /// As it is now, with a full pool.
     pub async fn observe(stage: &Stage) -> Self {
-        let pool = stage.metric("code_sandbox_pool_size").await as usize;
+        let [pool] = stage.metrics(["code_sandbox_pool_size"]).await;
         let peace = Self { descriptors: usize::MAX, memory: u64::MAX, pool };
         peace.returns(stage, Duration::from_secs(60)).await.unwrap();
         Self { descriptors: stage.product.descriptors(), memory: stage.product.memory("RssAnon"), pool }
@@ -48,11 +48,13 @@ impl Peace {
     }
 
     async fn holds(&self, stage: &Stage) -> Result<(), String> {
-        for phase in ["queue", "lease", "send", "run", "collect", "remove"] {
-            let here = stage.metric(&format!("code_sandbox_executions_in_phase{{phase=\"{phase}\"}}")).await;
-            if here > 0.0 {
-                return Err(format!("{here} executions are in the phase '{phase}'"));
-            }
+        let [here, ready] =
+            stage.metrics(["code_sandbox_executions_in_phase", "code_sandbox_pool_containers"]).await;
+        if here > 0 {
+            return Err(format!("{here} executions are in some phase"));
+        }
+        if ready != self.pool {
+            return Err(format!("{ready} containers stand ready, for a pool of {}", self.pool));
         }
         let there = stage.product.containers().await.len();
         if there != self.pool {

@@ -68,10 +68,13 @@ impl Stage {
         }
     }
 
-    /// One value of `/metrics`; 0 for what it does not name.
-    pub(super) async fn metric(&self, name: &str) -> f64 {
+    /// The sum of all values of `/metrics` with this name, whatever their labels.
+    pub(super) async fn metrics<const N: usize>(&self, names: [&str; N]) -> [usize; N] {
         let text = self.request("GET", "/metrics", "bystander").send().await.unwrap().text().await.unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.map_or(0.0, |value| value.parse().unwrap())
+        names.map(|name| {
+            let values = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
+            let values = values.filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'));
+            values.map(|(_, value)| value.parse::<usize>().unwrap()).sum()
+        })
     }
 }
