@@ -30,7 +30,7 @@ use crate::{
     load::{lock, share},
     options::{MixedPlan, Options},
     product::{Place, Product},
-    report::{Bound, Report, milliseconds, progress},
+    report::{Answered, Bound, Report, milliseconds, progress},
     soak::growth::{self, Growth},
 };
 
@@ -88,8 +88,7 @@ pub(crate) async fn mixed(
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     windows: Windows,
-    /// Calls answered right.
-    answered: Mutex<u64>,
+    answered: Answered,
     kinds: Mutex<BTreeMap<&'static str, Counts>>,
     wrong: Mutex<Vec<String>>,
     /// Told as lost while nothing but containers was killed.
@@ -110,10 +109,7 @@ async fn clients(plan: &MixedPlan, target: &Target, seen: &Arc<Seen>) -> Result<
         let (target, seen) = (target.clone(), Arc::clone(&seen));
         async move {
             seen.call(&target, n).await;
-            let answered = seen.answered();
-            if answered % 500 == 0 {
-                progress(&format!("{answered} of {calls} calls"));
-            }
+            seen.answered.one_more(calls);
             Ok(())
         }
     })
@@ -122,11 +118,6 @@ async fn clients(plan: &MixedPlan, target: &Target, seen: &Arc<Seen>) -> Result<
 }
 
 impl Seen {
-    /// How many calls are done.
-    fn answered(&self) -> u64 {
-        *lock(&self.answered)
-    }
-
     /// Makes a call until it is answered right or wrong.
     async fn call(&self, target: &Target, n: u64) {
         let (kind, began) = (Kind::of(n), Instant::now());
@@ -156,7 +147,6 @@ impl Seen {
                 }
             }
         }
-        *lock(&self.answered) += 1;
     }
 
     /// What a call that was sent then and is answered now is to be taken for.

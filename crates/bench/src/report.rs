@@ -1,7 +1,11 @@
 //! What a person reads: Markdown on stdout, a section as soon as it is measured, the targets in the end; progress on
 //! stderr.
 
-use std::{fmt, time::Duration, time::SystemTime};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     Result,
@@ -160,6 +164,24 @@ fn print(text: &str) {
 #[expect(clippy::print_stderr, reason = "for the person who waits; the report is on stdout")]
 pub(crate) fn progress(text: &str) {
     eprintln!("bench: {text}");
+}
+
+/// How many calls of a long load are answered, however.
+#[derive(Debug, Default)]
+pub(crate) struct Answered(AtomicU64);
+
+impl Answered {
+    /// Tells now and then how far it is.
+    pub(crate) fn one_more(&self, of: u64) {
+        let answered = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        if answered.is_multiple_of(500) {
+            progress(&format!("{answered} of {of} calls"));
+        }
+    }
+
+    pub(crate) fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 #[cfg(test)]

@@ -11,10 +11,7 @@ mod starts;
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -27,7 +24,7 @@ use crate::{
     load::{lock, share},
     options::{Options, SoakPlan},
     product::Product,
-    report::{Bound, Report, percentiles, progress},
+    report::{Answered, Bound, Report, percentiles, progress},
     stats::Samples,
 };
 
@@ -55,7 +52,7 @@ pub(crate) async fn soak(
 struct Seen {
     homes: Mutex<HashSet<Home>>,
     samples: Mutex<Samples>,
-    answered: AtomicU64,
+    answered: Answered,
     /// When the last call was sent.
     last_sent: Mutex<Option<Instant>>,
     failures: Mutex<Vec<(u64, String)>>,
@@ -114,10 +111,7 @@ async fn clients(plan: &SoakPlan, product: &Product, seen: &Arc<Seen>) -> Result
                     lock(&seen.failures).push((n, what));
                 }
             }
-            let answered = seen.answered.fetch_add(1, Ordering::Relaxed) + 1;
-            if answered % 500 == 0 {
-                progress(&format!("{answered} of {calls} calls"));
-            }
+            seen.answered.one_more(calls);
             sleep(pause).await;
             Ok(())
         }

@@ -61,12 +61,10 @@ impl Bystander {
 /// One execution, whose answer can be nobody else's; what is wrong with it.
 async fn visit(stage: &Stage, n: u64) -> Option<String> {
     let body = json!({ "code": "double = n * 2\nprint(n, data['secret'].stat().st_size)", "input_data": { "n": n } });
-    let answer = stage.request("POST", "/execute_code", "bystander").json(&body).send().await;
-    let answer: Value = match answer {
-        Ok(answer) => match answer.json().await {
-            Ok(answer) => answer,
-            Err(error) => return Some(error.to_string()),
-        },
+    let request = stage.request("POST", "/execute_code", "bystander").json(&body);
+    let answer = async { request.send().await?.json::<Value>().await };
+    let answer = match answer.await {
+        Ok(answer) => answer,
         Err(error) => return Some(error.to_string()),
     };
     let right = answer["status"] == "ok"

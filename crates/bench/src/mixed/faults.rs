@@ -138,7 +138,7 @@ impl Plan {
                 () = stopped.cancelled() => return Ok((done, product)),
                 () = sleep(pause()) => {}
             }
-            if large.next_if(|due| seen.answered() >= *due).is_none() {
+            if large.next_if(|due| seen.answered.so_far() >= *due).is_none() {
                 self.kill_one(&product, &seen.windows, &mut done).await?;
                 continue;
             }
