@@ -8,7 +8,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
@@ -38,7 +37,6 @@ const ORPHANS_AT_ONCE: usize = 4;
 /// Handle to the reaper. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Reaper {
-    remains: mpsc::UnboundedSender<Remains>,
     users: UserIds,
     work: Arc<Work>,
     tasks: TaskTracker,
@@ -46,6 +44,7 @@ pub(crate) struct Reaper {
 }
 
 struct Work {
+    remains: mpsc::UnboundedSender<Remains>,
     driver: Arc<dyn Driver>,
     observer: Arc<dyn Observer>,
     registry: Registry,
@@ -58,6 +57,7 @@ impl Reaper {
     pub(crate) fn start(driver: Arc<dyn Driver>, observer: Arc<dyn Observer>, pace: Pace) -> Self {
         let (remains, queue) = mpsc::unbounded_channel();
         let work = Arc::new(Work {
+            remains,
             driver,
             observer,
             registry: Registry::default(),
@@ -65,7 +65,6 @@ impl Reaper {
             orphans_at_once: Semaphore::new(ORPHANS_AT_ONCE),
         });
         let reaper = Self {
-            remains,
             users: UserIds::new(),
             work,
             tasks: TaskTracker::new(),
@@ -77,7 +76,7 @@ impl Reaper {
 
     /// A name and a user for a container that is about to be created, known to the sweep from now on.
     pub(crate) fn adopt(&self, slot: Slot) -> Option<Container> {
-        let container = Container::new(self.users.take()?, slot, self.remains.clone());
+        let container = Container::new(self.users.take()?, slot, self.work.remains.clone());
         self.work.registry.insert(container.name());
         Some(container)
     }
@@ -89,10 +88,7 @@ impl Reaper {
 
     /// Hands every container of this instance that nobody owns to the reaper.
     pub(crate) async fn sweep(&self) -> Result<(), DriverError> {
-        for orphan in self.work.orphans().await? {
-            let _ = self.remains.send(orphan);
-        }
-        Ok(())
+        self.work.sweep().await
     }
 
     /// Returns when everything handed over is gone.
@@ -103,7 +99,7 @@ impl Reaper {
     }
 }
 
-/// The reaper's task: one burial a container, all of them its children.
+/// The reaper's task: one burial a container, all of them its children. Ends when it is to and all is gone.
 async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop: CancellationToken) {
     let mut burials = JoinSet::new();
     let mut sweeps = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
@@ -115,14 +111,13 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
                 burials.spawn(Arc::clone(&work).bury(remains));
             }
             Some(_) = burials.join_next() => {}
-            () = stop.cancelled() => break,
+            () = stop.cancelled(), if burials.is_empty() => break,
             // Not awaited here: an engine that hangs would keep every burial waiting.
-            _ = sweeps.tick() => {
-                burials.spawn(Arc::clone(&work).sweep());
+            _ = sweeps.tick(), if !stop.is_cancelled() => {
+                burials.spawn(Arc::clone(&work).sweep_and_tell());
             }
         }
     }
-    burials.join_all().await;
 }
 
 impl Work {
@@ -181,27 +176,24 @@ impl Work {
         }
     }
 
-    /// Buries every orphan there is.
-    async fn sweep(self: Arc<Self>) {
-        match self.orphans().await {
-            Ok(orphans) => {
-                _ = join_all(orphans.into_iter().map(|orphan| Arc::clone(&self).bury(orphan))).await
-            }
-            Err(error) => self.observer.observe(&Event::SweepFailed { error: &error }),
-        }
-    }
-
-    /// Ours by label, but nobody's. Each is in the registry from now on, so that it is found once.
-    async fn orphans(&self) -> Result<Vec<Remains>, DriverError> {
+    /// Hands over every container that is ours by label, but nobody's. Each is in the registry from now on, so that it is found
+    /// once.
+    async fn sweep(&self) -> Result<(), DriverError> {
         let listed = self.driver.list().await?;
-        let orphans: Vec<Remains> = listed
-            .into_iter()
-            .filter(|name| self.registry.insert(name))
-            .map(|name| Remains { name, user: None, slot: None, pipe: None })
-            .collect();
+        let orphans: Vec<_> = listed.into_iter().filter(|name| self.registry.insert(name)).collect();
         if !orphans.is_empty() {
             self.observer.observe(&Event::Orphans { count: orphans.len() });
         }
-        Ok(orphans)
+        for name in orphans {
+            // The reaper's task has the other end for as long as this can be asked for.
+            let _ = self.remains.send(Remains { name, user: None, slot: None, pipe: None });
+        }
+        Ok(())
+    }
+
+    async fn sweep_and_tell(self: Arc<Self>) {
+        if let Err(error) = self.sweep().await {
+            self.observer.observe(&Event::SweepFailed { error: &error });
+        }
     }
 }
