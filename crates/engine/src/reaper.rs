@@ -64,12 +64,8 @@ impl Reaper {
             pace,
             orphans_at_once: Semaphore::new(ORPHANS_AT_ONCE),
         });
-        let reaper = Self {
-            users: UserIds::new(),
-            work,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
-        };
+        let reaper =
+            Self { users: UserIds::new(), work, tasks: TaskTracker::new(), stop: CancellationToken::new() };
         reaper.tasks.spawn(run(Arc::clone(&reaper.work), queue, reaper.stop.clone()));
         reaper
     }
