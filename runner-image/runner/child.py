@@ -25,6 +25,7 @@ from encode import json_text
 from error_line import error_line
 from figures import Figures
 from frames import ProtocolError
+from inputs import Inputs
 from kernel import become_ordinary
 from regain import reset_signals_of_runner
 from rehearsal import rehearse_as_child
@@ -123,6 +124,7 @@ class Script:
         self.pid = os.getpid()
         self.outcome = None
         sys.argv += execution.args
+        self.inputs = Inputs(execution.input_data, execution.input_json)
         self.uploaded = Uploaded(report.parent, os.getcwd())
         self.main = namespace.install_main(execution, self.uploaded)
         spawn.install(execution.source, os.getcwd())
@@ -162,7 +164,7 @@ class Script:
         if self.outcome.status == "ok":
             if shown is not last_line.ABSENT and shown is not None:
                 collector.add_next(Display(shown, figures).jobs())
-            collector.add_next(Result(self.report, self.execution.input_json).jobs(data))
+            collector.add_next(Result(self.report, self.inputs).jobs(data))
         # The references left must not be ours: finalizers run at the latest when the jobs are done.
         del shown, data, drawings
         collector.run()

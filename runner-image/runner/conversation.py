@@ -28,7 +28,7 @@ class Execution:
         self.files_limit = _natural(limits, "files_limit", 16 << 20)  # bytes of all files that come back
         self.max_output_files = _natural(limits, "max_output_files", 64)
         self.source = _utf8(files, FILENAME, required=True)
-        # Kept as text: the code may change the parsed value, and the result is compared against what came.
+        # Kept as text too: the code may change the parsed value.
         self.input_json = _utf8(files, "input.json") or "{}"
         self.input_data = _json(self.input_json, dict, "input.json")
         self.args = _json(_utf8(files, "args.json") or "[]", list, "args.json")

@@ -127,6 +127,21 @@ class Script(RunnerTest):
                          {"input_data": {**given, "new": given["items"]}})
         self.assertEqual(self.result_of("items = [5]", input=given), {"items": [5]})
 
+    def test_an_input_is_told_from_what_only_looks_like_it(self):
+        deep = {}
+        for _ in range(20):
+            deep = {"deep": [deep]}
+        given = {"n": 1, "text": "a", "pair": {"b": 1, "a": 2}, "input_data": [1], "deep": deep}
+        for code in ("n = 0 + 1", "text = 'ba'[1:]", "pair = dict(pair)", "input_data['pair'] = {'b': 1, 'a': 2}",
+                     "input_data = dict(input_data)", "del n, text, pair, deep"):
+            self.assertEqual(self.result_of(code, input=given), {}, code)
+        for code, result in (("n = True", {"n": True}), ("n = 1.0", {"n": 1.0}),
+                             ("text = {}", {"text": {}}), ("class Data(dict): pass\npair = Data(pair)", {"pair": given["pair"]}),
+                             ("del pair['b']; pair['b'] = 1", {"pair": {"a": 2, "b": 1}}),
+                             ("input_data['input_data'].append(2)", {"input_data": {**given, "input_data": [1, 2]}}),
+                             ("input_data = given = 5", {"input_data": 5, "given": 5})):
+            self.assertEqual(self.result_of(code, input=given), result, code)
+
     def test_odd_sources(self):
         for code in ("", "\ufeffx = 1", "x = 1\r\ny = 2\r\n", "# -*- coding: nonsense -*-\nx = 'é'", "#" + "z" * 5_000_000):
             self.assertEqual(self.run_code(code).status, "ok")
