@@ -13,7 +13,7 @@ need_haproxy
 scripts/docker.sh
 scripts/images.sh "${1:-all}"
 
-cargo nextest run --locked -p e2e
+cargo nextest run "${all_tests[@]}" -E 'package(e2e)'
 
 # Read from the work tree, not from the image: the tests find the runner beside them.
 docker run --rm --label "$script_label" --network none --read-only --cap-drop ALL --security-opt no-new-privileges \

@@ -10,4 +10,4 @@ need_cargo_tool cargo-nextest
 scripts/docker.sh
 scripts/images.sh runner
 
-exec cargo nextest run --locked -p e2e --test corpus --no-capture
+exec cargo nextest run "${all_tests[@]}" -E 'package(e2e) & binary(corpus)' --no-capture

@@ -33,9 +33,9 @@ for name in sys.argv[1:]:
 say "cargo fmt"
 cargo fmt --all --check
 say "cargo clippy"
-cargo clippy --workspace --all-targets --locked --features supervisor/otlp -- -D warnings
-# What is there only without it.
-cargo clippy -p supervisor --all-targets --locked -- -D warnings
+cargo clippy "${all_tests[@]}" --all-targets -- -D warnings
+# What is there only without the features; of this choice the documentation is as well.
+cargo clippy --workspace --locked -- -D warnings
 say "cargo doc"
 RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --document-private-items --locked --quiet
 say "cargo deny"

@@ -5,6 +5,10 @@
 tools=$PWD/target/tools
 export PATH=$tools/venv/bin:$tools/bin:$PATH
 
+# What every run of tests compiles, also of a few: for another choice of packages or features cargo compiles the dependencies again.
+# shellcheck disable=SC2034 # for those who source this
+all_tests=(--workspace --locked --features supervisor/otlp)
+
 need_rust() {
   [ ! -d "$HOME/.cargo/bin" ] || export PATH=$PATH:$HOME/.cargo/bin
   if ! have cargo; then

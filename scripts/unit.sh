@@ -8,9 +8,6 @@ need_rust
 need_cargo_tool cargo-nextest
 have python3 || apt_install python3 || fail "python3 is missing" "install Python 3.11 or later"
 
-cargo nextest run --locked
-cargo nextest run --locked -p bench
-# What the default build leaves out.
-cargo nextest run --locked --features supervisor/otlp -E 'test(traces::)'
-cargo test --doc --locked
+cargo nextest run "${all_tests[@]}" -E 'not package(e2e)'
+cargo test --doc "${all_tests[@]}"
 PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s runner-image/tests

@@ -3,7 +3,7 @@
 from binascii import b2a_base64
 
 from encode import NotEncodable, json_text
-from figures import PNG_SIGNATURE, is_figure, is_picture
+from figures import check_png, is_figure, is_picture
 from report import DISPLAY
 from size_text import too_large
 from type_names import class_attribute
@@ -41,8 +41,9 @@ class Display:
             return
         if png is None:
             return
-        if type(png) is not bytes or not png.startswith(PNG_SIGNATURE):
+        if type(png) is not bytes:
             raise NotEncodable("not a PNG")
+        check_png(png)
         self.check(len(png) * 4 // 3)
         self.bundle["image/png"] = b2a_base64(png, newline=False).decode()
 

@@ -13,9 +13,8 @@ from type_names import bases, type_name
 
 # As drawn they take four bytes each, and what compresses them about as much again.
 MAX_PIXELS = 1 << 24
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Then its width and its height, of four bytes each.
-_PNG_HEAD = PNG_SIGNATURE + b"\0\0\0\rIHDR"
+_PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 # Others are converted: a PNG has no CMYK.
 _PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
 

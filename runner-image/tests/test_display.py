@@ -1,9 +1,13 @@
 import support
 import ast
+from base64 import b64encode
 
 from support import DISPLAY, RunnerTest  # puts the runner on the path
 
 import last_line
+
+# Up to the sizes: one pixel.
+PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1"
 
 
 class LastLine(RunnerTest):
@@ -51,8 +55,8 @@ class Display(RunnerTest):
 
     def test_html_and_png_come_with_the_text(self):
         answer = self.run_code("class A:\n def __repr__(self): return 'a'\n def _repr_html_(self): return '<b>'\n"
-                               " def _repr_png_(self): return b'\\x89PNG\\r\\n\\x1a\\n', {}\nA()")
-        self.assertEqual(answer.display, {"text/plain": "a", "text/html": "<b>", "image/png": "iVBORw0KGgo="})
+                               f" def _repr_png_(self): return {PNG_HEAD!r}, {{}}\nA()")
+        self.assertEqual(answer.display, {"text/plain": "a", "text/html": "<b>", "image/png": b64encode(PNG_HEAD).decode()})
         # Asked of the class, as a notebook's canary does: what answers to any name has no HTML.
         answer = self.run_code("from unittest.mock import MagicMock\nclass A:\n def __getattr__(self, name): return lambda: 5\n"
                                " def __repr__(self): return 'a'\nA()")
@@ -98,8 +102,10 @@ class Display(RunnerTest):
                 ("__repr__ = lambda s: 'a'\n def _repr_html_(self): raise KeyError('h')", {"text/plain": "a"}, "KeyError: 'h'"),
                 ("__repr__ = lambda s: 'a'\n def _repr_html_(self): return 5", {"text/plain": "a"}, "not a text"),
                 ("__repr__ = lambda s: 'a'\n def _repr_png_(self): return b'GIF'", {"text/plain": "a"}, "not a PNG"),
-                ("__repr__ = lambda s: 'a'\n def _repr_png_(self): return b'\\x89PNG\\r\\n\\x1a\\n' * (1 << 21)", {"text/plain": "a"},
-                 "larger than the figures limit of 16 MiB")):
+                (f"__repr__ = lambda s: 'a'\n def _repr_png_(self): return {PNG_HEAD!r} + bytes(1 << 24)", {"text/plain": "a"},
+                 "larger than the figures limit of 16 MiB"),
+                (f"__repr__ = lambda s: 'a'\n def _repr_png_(self): return {PNG_HEAD[:16]!r} + b'z' * 8", {"text/plain": "a"},
+                 "over the limit of 16777216 in all")):
             answer = self.run_code(f"class A:\n {body}\nx = 1\nA()", timeout=30)
             self.assertEqual((answer.status, answer.result, answer.display), ("ok", {"x": 1}, shown), body)
             self.assertEqual(len(answer.omitted), 1, answer.omitted)

@@ -9,7 +9,7 @@ mod scripted;
 use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -69,6 +69,22 @@ fn request(engine: &Engine, code: &str) -> ExecutionRequest {
 
 async fn run(engine: &Engine, code: &str) -> Outcome {
     engine.execute(request(engine, code)).await.unwrap()
+}
+
+/// Code that has begun, has printed "a", and runs until it is ended.
+async fn running(engine: &Engine) -> JoinHandle<Outcome> {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let code = format!("import time; print('a', flush=True); open({begun:?}, 'x').close(); time.sleep(60)");
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { run(&engine, &code).await }
+    });
+    while !begun.exists() {
+        assert!(!running.is_finished(), "it has not begun");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running
 }
 
 #[tokio::test]
@@ -233,11 +249,7 @@ async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patien
     let driver = runner();
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
     engine.prove().await.unwrap();
-    let running = tokio::spawn({
-        let engine = engine.clone();
-        async move { run(&engine, "import time; print('a', flush=True); time.sleep(60)").await }
-    });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let running = running(&engine).await;
     let began = Instant::now();
     let patient = CancellationToken::new();
     let drain = engine.drain(Duration::from_secs(1), &patient);
@@ -257,15 +269,11 @@ async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patien
 async fn an_impatient_drain_does_not_wait() {
     let engine = Engine::new(runner(), config(), Arc::new(()));
     engine.prove().await.unwrap();
-    let running = tokio::spawn({
-        let engine = engine.clone();
-        async move { run(&engine, "import time; time.sleep(60)").await.status }
-    });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let running = running(&engine).await;
     let impatient = CancellationToken::new();
     impatient.cancel();
     let began = Instant::now();
     engine.drain(Duration::from_secs(60), &impatient).await;
     assert!(began.elapsed() < Duration::from_secs(5));
-    assert_eq!(running.await.unwrap(), Status::Cancelled);
+    assert_eq!(running.await.unwrap().status, Status::Cancelled);
 }
