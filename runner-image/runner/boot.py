@@ -41,6 +41,9 @@ class BundledLoader(SourceFileLoader):
             if collects:
                 gc.enable()
 
+    # Python leaves its own import system out of tracebacks, and of the places that a warning may name.
+    exec_module.__code__ = exec_module.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+
 
 class BundledFinder(FileFinder):
     """Finds the modules of one directory."""

@@ -1,7 +1,6 @@
 """The forked child: take the request, make this process an ordinary script's, run the code, report, leave. Never returns to
 the parent's code."""
 
-import atexit
 import gc
 import os
 import sys
@@ -10,6 +9,7 @@ from os import _exit, getpid
 from time import monotonic
 
 import exit_threads
+import interpreter_end
 import last_line
 import namespace
 import request_files
@@ -45,6 +45,7 @@ def run_child(run, workspace):
         execution = receive_execution(run.channel, lambda: settle(run), lambda: rehearse(run))
         if execution is not None:
             problem = request_files.write(execution.files)
+            namespace.give_way(execution.files)
             execution.files = None
             script = Script(execution, run.report)
             start(run, execution)
@@ -157,16 +158,17 @@ class Script:
         }))
         answer_by = min(monotonic() + COLLECTING_LIMIT, self.latest)
         collector, figures = Collector(self.report, answer_by, then), Figures(self.report)
-        shown = last_line.take(self.main.__dict__)
+        # Ours for as long as the others are, and no longer: its finalizer may have something to say.
+        self.shown = last_line.take(self.main.__dict__)
         data, drawings = namespace.results(self.main.__dict__, self.aliases)
         # The last to be added is the first to be done: to draw may take what time there is.
         collector.add_next(figures.jobs(drawings, collector))
         if self.outcome.status == "ok":
-            if shown is not last_line.ABSENT and shown is not None:
-                collector.add_next(Display(shown, figures).jobs())
+            if self.shown is not last_line.ABSENT and self.shown is not None:
+                collector.add_next(Display(self.shown, figures).jobs())
             collector.add_next(Result(self.report, self.inputs).jobs(data))
         # The references left must not be ours: finalizers run at the latest when the jobs are done.
-        del shown, data, drawings
+        del data, drawings
         collector.run()
 
     def finish(self):
@@ -174,22 +176,12 @@ class Script:
         self.leave()
 
     def leave(self):
-        """What the interpreter does at its end, as far as it can be seen: exit handlers, finalizers, flushed files."""
-        try:
-            atexit._run_exitfuncs()
-        except BaseException:
-            pass
-        try:
-            # Collected, not cleared: finalizers still find their module's names. What existed before the fork is frozen
-            # and costs nothing here.
-            self.main = self.aliases = self.uploaded = sys.modules["__main__"] = None
-            gc.collect()
-        except BaseException:
-            pass
+        report, outcome = self.report, self.outcome
+        interpreter_end.end(vars(self))
         standard_streams.flush()
-        if self.report.writer == getpid():
-            self.report.mark(LEFT)
-            self.report.notify()
+        if report.writer == getpid():
+            report.mark(LEFT)
+            report.notify()
             while True:  # the parent stops this process, and kills it when its dying delays nobody
                 pause()
-        _exit(self.outcome.exit_code)
+        _exit(outcome.exit_code)

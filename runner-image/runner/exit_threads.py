@@ -19,6 +19,7 @@ def wait():
         told.acquire()
         start_new_thread(_tell_executors, (threading, told))
         told.acquire(timeout=LIMIT)
+        _end_main_thread(threading)
         # Not threading._shutdown: away from the main thread, and after a fork, it waits for the main thread itself.
         for thread in threading.enumerate():
             if not thread.daemon and thread is not threading.current_thread():
@@ -26,6 +27,13 @@ def wait():
     except BaseException:
         # No thread can be started (a thread bomb), or user code replaced what this needs: nothing more is waited for.
         pass
+
+
+def _end_main_thread(threading):
+    """For those who wait for its end, as the interpreter does it: by the handle that threads have from Python 3.13 on."""
+    handle = getattr(threading.main_thread(), "_handle", None)
+    if handle is not None:
+        handle._set_done()
 
 
 def _tell_executors(threading, told):

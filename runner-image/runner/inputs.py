@@ -2,6 +2,7 @@
 
 from marshal import dumps
 
+from namespace import variable_of
 from plain_json import loads
 from request_files import fingerprint
 
@@ -13,25 +14,26 @@ class Inputs:
     """Made before the code runs, which may change every value. Kept are fingerprints, and the text for a closer look."""
 
     def __init__(self, values, text):
-        """`values`: the inputs by their names; `text`: the JSON that they came as."""
+        """`values`: the inputs by their keys; `text`: the JSON that they came as."""
         self.text = text
-        self.names = _fingerprint(list(values))
-        self.fingerprints = {name: _fingerprint(value) for name, value in values.items()}
-        self.variables = {}
+        self.order = _fingerprint(list(values))
+        self.fingerprints = {key: _fingerprint(value) for key, value in values.items()}
+        self.keys = {variable_of(key): key for key in values}  # of the variables
+        self.now = {}
 
     def __contains__(self, name):
-        return name in self.fingerprints or name == "input_data"
+        return name in self.keys or name == "input_data"
 
-    def now_in(self, variables):
+    def look_at(self, variables):
         """`variables`: [(name, value)] that the code has left. Kept are ids alone: a reference of ours would keep finalizers from
         running."""
-        self.variables = {name: id(value) for name, value in variables if name in self}
+        self.now = {self.keys[name]: id(value) for name, value in variables if name in self.keys}
 
     def is_same(self, name, value):
         """Whether it is as it came, exact types all the way down; False too if only a closer look can tell. Runs no code of theirs."""
         if name != "input_data":
-            return self._is_known(name, value)
-        return type(value) is dict and self.names == _fingerprint(list(value)) is not None and all(
+            return self._is_known(self.keys[name], value)
+        return type(value) is dict and self.order == _fingerprint(list(value)) is not None and all(
             self._is_variable(key, item) or self._is_known(key, item) for key, item in value.items())
 
     def closer(self, name, value):
@@ -39,17 +41,17 @@ class Inputs:
         came: those tell of themselves."""
         values = loads(self.text)
         if name != "input_data":
-            return values[name], value
+            return values[self.keys[name]], value
         if type(value) is dict:
             value = {key: values[key] if key in values and self._is_variable(key, item) else item for key, item in value.items()}
         return values, value
 
-    def _is_known(self, name, value):
-        known = self.fingerprints[name]
+    def _is_known(self, key, value):
+        known = self.fingerprints[key]
         return known is not None and known == _fingerprint(value)
 
-    def _is_variable(self, name, value):
-        return self.variables.get(name) == id(value)
+    def _is_variable(self, key, value):
+        return self.now.get(key) == id(value)
 
 
 def _fingerprint(value):

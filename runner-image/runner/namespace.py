@@ -4,11 +4,14 @@ import builtins
 import keyword
 import os
 import sys
+from _imp import is_builtin, is_frozen
 from types import ModuleType
 
 from program_types import is_drawing, is_program
 from source import FILENAME, SourceLoader
 
+# Python imports them for itself.
+_BEFORE_ANY_SCRIPT = frozenset(("encodings", "_sitebuiltins"))
 _RUNNER = os.path.dirname(__file__) + "/"
 
 
@@ -24,12 +27,36 @@ def install_main(execution, uploaded):
         input_data=execution.input_data,
         data=uploaded,
     )
-    for name, value in execution.input_data.items():
-        # A dunder would change what the module is; it is still in input_data.
-        if name.isidentifier() and not keyword.iskeyword(name) and name != "input_data" and name[:2] != "__":
+    for key, value in execution.input_data.items():
+        name = variable_of(key)
+        if name is not None:
             main.__dict__[name] = value
     sys.modules["__main__"] = main
     return main
+
+
+def variable_of(key):
+    """The variable that an input becomes; None if it is none, and only in `input_data`."""
+    # A dunder would change what the module is.
+    if not key.isidentifier() or keyword.iskeyword(key) or key == "input_data" or key[:2] == "__":
+        return None
+    if key.isascii():
+        return key
+    # As the parser takes a name in the code.
+    from unicodedata import normalize
+
+    return normalize("NFKC", key)
+
+
+def give_way(files):
+    """Forget what was imported while nobody knew what the request would bring, and what now goes by one of its files: `import`
+    finds that first."""
+    for path in files:
+        folder, _, name = path.rpartition("/")
+        top = name.removesuffix(".py") if not folder and name.endswith(".py") else folder if name == "__init__.py" else ""
+        if top and not is_builtin(top) and not is_frozen(top) and top not in _BEFORE_ANY_SCRIPT:
+            for module in [module for module in sys.modules if module == top or module.startswith(top + ".")]:
+                del sys.modules[module]
 
 
 def hide_runner_modules():

@@ -8,15 +8,18 @@ import builtins
 import gc
 import sys
 from _signal import (
-    ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGPROF, SIGUSR1,
-    default_int_handler, getsignal, pthread_sigmask, set_wakeup_fd, setitimer, signal, valid_signals,
+    ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGPROF,
+    SIGUSR1, default_int_handler, getsignal, pthread_sigmask, set_wakeup_fd, setitimer, signal, valid_signals,
 )
-from sys import set_int_max_str_digits, setrecursionlimit
+from sys import get_int_max_str_digits, getrecursionlimit, set_int_max_str_digits, setrecursionlimit
 
-_original_builtins = dict(vars(builtins))
-_restore_builtins = vars(builtins).update
+_builtins = vars(builtins)
+_original_builtins = dict(_builtins)
+_update_builtins, _copy_builtins = _builtins.update, _builtins.copy
 _signals = [int(number) for number in valid_signals()]
-_clear_gc_callbacks = gc.callbacks.clear
+_gc_callbacks = gc.callbacks
+# (callable, its arguments) that give back what regain() has taken, the last first.
+_theirs = []
 _monitoring = getattr(sys, "monitoring", None)
 
 RECURSION_LIMIT = 1000
@@ -34,13 +37,30 @@ def reset_signals_of_runner():
 def regain():
     """When the code has ended: undo what would break or interrupt ours. May be called again."""
     # In one call, so that nothing of the user's goes off between the steps.
-    pthread_sigmask(SIG_BLOCK, _signals)
+    _theirs.append((pthread_sigmask, (SIG_SETMASK, pthread_sigmask(SIG_BLOCK, _signals))))
     for step in _STEPS:
         # Each on its own: one that fails must not stop the next.
         try:
             step()
         except BaseException:
             pass
+
+
+def give_back():
+    """What the code has made of its interpreter, but for timers and handlers of signals, which could interrupt ours: its exit
+    handlers and finalizers go on with it. After them regain() again."""
+    while _theirs:
+        undo, arguments = _theirs.pop()
+        try:
+            undo(*arguments)
+        except BaseException:
+            pass
+
+
+def _restore_builtins():
+    # What it has deleted stays there: without it ours could not go on either.
+    _theirs.append((_update_builtins, (_copy_builtins(),)))
+    _update_builtins(_original_builtins)
 
 
 def _stop_timers():
@@ -65,20 +85,47 @@ def _stop_monitoring():
                 _monitoring.free_tool_id(tool)
 
 
+def _limit_recursion():
+    # A lower one could keep ours from its end.
+    _theirs.append((setrecursionlimit, (max(getrecursionlimit(), RECURSION_LIMIT),)))
+    setrecursionlimit(RECURSION_LIMIT)
+
+
+def _limit_digits():
+    _theirs.append((set_int_max_str_digits, (get_int_max_str_digits(),)))
+    set_int_max_str_digits(INT_DIGITS)
+
+
+def _clear_gc_callbacks():
+    _theirs.append((_gc_callbacks.extend, (_gc_callbacks.copy(),)))
+    _gc_callbacks.clear()
+
+
 def _silence_warnings():
     warnings = sys.modules.get("warnings")
     if warnings is not None:
         # Under the filter "error" a deprecation inside a library would cost the user a result.
-        warnings.simplefilter("ignore")
+        caught = warnings.catch_warnings(action="ignore")
+        caught.__enter__()
+        _theirs.append((caught.__exit__, (None, None, None)))
+
+
+def _silence_logs():
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        # What drawing a figure once more has to say, the code has been told or did not ask for.
+        _theirs.append((logging.disable, (logging.root.manager.disable,)))
+        logging.disable(sys.maxsize)
 
 
 _STEPS = (
-    lambda: _restore_builtins(_original_builtins),
+    _restore_builtins,
     _stop_timers,
     _drop_signal_handlers,
     _stop_monitoring,
-    lambda: setrecursionlimit(RECURSION_LIMIT),
-    lambda: set_int_max_str_digits(INT_DIGITS),
+    _limit_recursion,
+    _limit_digits,
     _clear_gc_callbacks,
     _silence_warnings,
+    _silence_logs,
 )

@@ -13,7 +13,7 @@ from channel import ControlChannel
 from conversation import Execution
 from frames import ARCHIVE, EXECUTE, HEADER, Decoder
 from plain_json import dumps
-from regain import reset_signals_of_runner
+from regain import give_back, reset_signals_of_runner
 from report import DONE, ENDED, LEFT, MEMBER, Report
 from start import Start
 
@@ -31,21 +31,20 @@ def rehearse_as_child(script_of):
 
     `script_of`: what makes a Script of an execution and a report."""
     import traceback  # noqa: F401  a failure of the code needs it, and it is dear where nothing else has drawn it in
-    import warnings
 
     stderr, nowhere = os.dup(2), os.open("/dev/null", os.O_WRONLY)
     os.dup2(nowhere, 2)
     modules, arguments, finders = dict(sys.modules), list(sys.argv), list(sys.meta_path)
     try:
-        # Running code ends with taking the interpreter back from it, its warnings and signals among the rest.
-        with warnings.catch_warnings():
-            for program in PROGRAMS:
-                report = Report(1000, 1000)
-                report.write_as_child()
-                script = script_of(Execution(LIMITS, read_archive(_received(program))), report)
-                script.execute()
-                script.collect(lambda: None)
+        for program in PROGRAMS:
+            report = Report(1000, 1000)
+            report.write_as_child()
+            script = script_of(Execution(LIMITS, read_archive(_received(program))), report)
+            script.execute()
+            script.collect(lambda: None)
     finally:
+        # Running code ends with taking the interpreter back from it.
+        give_back()
         sys.modules.update(modules)
         sys.argv[:], sys.meta_path[:] = arguments, finders
         pthread_sigmask(SIG_SETMASK, [])

@@ -117,7 +117,7 @@ class Report:
         for kind, start, end in self._records():
             if kind == MEMBER:
                 room -= end - start + 1
-                if room < -1:
+                if room < -1 or end - start < len('"a":1'):
                     return None
                 members.append(self.memory[start:end])
             elif kind == OMITTED:
@@ -133,8 +133,8 @@ class Report:
                 (figures if kind == FIGURE else displays).append((start, end))
                 if drawing_room < 0 or len(displays) > 1 or len(figures) > MAX_FIGURES:
                     return None
-            elif kind != ENDED:
-                return None
+            elif kind != ENDED or start != _LENGTHS.size + _RECORD.size:
+                return None  # no such record; or a second end
         return Contents(b"{" + b",".join(members) + b"}", displays, figures, omitted)
 
     def view(self, place):

@@ -16,7 +16,7 @@ class Result:
 
     def jobs(self, names):
         """For the Collector. `names`: [(name, value)]."""
-        self.inputs.now_in(names)
+        self.inputs.look_at(names)
         return [(name, self.job(name, value)) for name, value in names]
 
     def job(self, name, value):

@@ -6,7 +6,7 @@ import sys
 from _symtable import DEF_IMPORT, DEF_LOCAL, GLOBAL_EXPLICIT, GLOBAL_IMPLICIT, SCOPE_MASK, SCOPE_OFF, USE, symtable
 from io import StringIO
 # The code may have emptied the module by the time its failure is caught here.
-from builtins import BaseException
+from builtins import BaseException, SystemExit
 from sys import setprofile, settrace
 
 import last_line
@@ -65,8 +65,10 @@ def run(source, namespace):
         if isinstance(error, SyntaxError) and error.filename == FILENAME and error.text is None:
             # Found after parsing, when the compiler has the source no more.
             error.text = lines[error.lineno - 1] if 0 < (error.lineno or 0) <= len(lines) else None
-        _report(error)
-        return Outcome("error", 130 if isinstance(error, KeyboardInterrupt) else 1, error_line(error))
+        hook_exit = _report(error)
+        if hook_exit is not None:
+            return _exit_outcome(hook_exit)
+        return Outcome("error", 130 if type(error) is KeyboardInterrupt else 1, error_line(error))
     except BaseException:
         return Outcome("error", 1, "an exception that could not be described")
 
@@ -106,8 +108,8 @@ def _exit_outcome(error):
     if not isinstance(code, int):
         _print(f"{code}\n")
         return Outcome("error", 1, error_line(error))
-    # The kernel keeps eight bits: sys.exit(256) is a success to whoever waits.
-    exit_code = int(code) & 0xFF
+    # The kernel keeps eight bits: sys.exit(256) is a success to whoever waits. What is no C long is -1.
+    exit_code = int(code) & 0xFF if -1 << 63 <= code < 1 << 63 else 0xFF
     return Outcome("error", exit_code, error_line(error)) if exit_code else Outcome("ok", 0)
 
 
@@ -127,10 +129,13 @@ def _user_frames(frames):
 
 
 def _report(error):
+    """The SystemExit of an excepthook that ends the program itself."""
     try:
         if sys.excepthook is not sys.__excepthook__:
             sys.excepthook(type(error), error, error.__traceback__)
             return
+    except SystemExit as end:
+        return end
     except BaseException as failure:
         failure.__traceback__ = _user_frames(failure.__traceback__)
         _print("Error in sys.excepthook:\n" + _format(failure) + "\nOriginal exception was:\n" + _format(error))
@@ -141,7 +146,9 @@ def _report(error):
 def _format(error):
     try:
         traceback = import_untouched("traceback")
-        return "".join(traceback.TracebackException(type(error), error, error.__traceback__, compact=True).format())
+        # From Python 3.13 on: sys.tracebacklimit counts from the innermost frame, as in the interpreter's own.
+        limit = getattr(traceback, "BUILTIN_EXCEPTION_LIMIT", None)
+        return "".join(traceback.TracebackException(type(error), error, error.__traceback__, limit=limit, compact=True).format())
     except BaseException:
         # A hostile exception class, or too deep a recursion to describe.
         return error_line(error) + "\n"

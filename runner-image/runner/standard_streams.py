@@ -23,7 +23,7 @@ class PromptWriter(io.BufferedWriter):
 def install():
     """Replace sys.stdin, stdout and stderr by new objects over descriptors 0, 1 and 2, as Python sets them up in C.UTF-8."""
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(
-        io.BufferedReader(_raw(0, "r", "<stdin>")), encoding="utf-8", errors="surrogateescape")
+        io.BufferedReader(_raw(0, "r", "<stdin>")), encoding="utf-8", errors="surrogateescape", newline="\n")
     sys.stdout = sys.__stdout__ = _writer(1, "<stdout>", "surrogateescape")
     sys.stderr = sys.__stderr__ = _writer(2, "<stderr>", "backslashreplace")
     sys.stdin.mode = "r"
@@ -31,9 +31,9 @@ def install():
 
 def flush():
     """Whatever user code put in their place may hold text back."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
         try:
-            stream.flush()
+            getattr(sys, name).flush()
         except BaseException:
             pass
 

@@ -379,7 +379,9 @@ class Supervision:
         verdict = judge(self.cause, status, self.ended, self.report.progress_made() >= DONE, oom_killed)
         # If we ended the run ourselves, the kernel may have been first with the main process.
         if oom_killed and self.cause in (None, COLLECTING, LEAVING, HAS_LEFT) and verdict.status != MEMORY_LIMIT:
-            self.channel.send(frames.STDERR, OOM_WARNING[:self.stderr.room])
+            warning = OOM_WARNING[:self.stderr.room]
+            if warning:
+                self.channel.send(frames.STDERR, warning)
         if verdict.status not in ("ok", "error"):
             return verdict, None
         contents = self.report.contents()

@@ -47,6 +47,20 @@ class Hostile(RunnerTest):
             answer = self.run_code(FIND_REPORT.format(action))
             self.assertEqual((answer.status, answer.result), ("crashed", None))
 
+    def test_a_flood_of_records_that_nothing_writes_is_a_crash_and_soon_one(self):
+        end = """json = b'{"status":"ok","exit_code":0,"error":null,"execution_time":0.5}'
+        import struct, signal
+        record = struct.pack('<II', 1, len(json)) + json
+        flood = %s
+        m[16:16 + len(record) + len(flood)] = record + flood
+        m[:16] = struct.pack('<QQ', 16 + len(record) + len(flood), 2)
+        os.kill(os.getppid(), signal.SIGUSR1)
+        signal.pause()"""
+        for flood in ("struct.pack('<II', 1, 0) * 4_000_000", "struct.pack('<II', 2, 0) * 4_000_000"):
+            answer = self.run_code(FIND_REPORT.format(end % flood))
+            self.assertEqual((answer.status, answer.result), ("crashed", None))
+            self.assertLess(answer.usage["wall_time"], 5)
+
     def test_many_omitted_names_are_counted(self):
         answer = self.run_code("for i in range(1000):\n globals()[f'n{i}'] = l = []\n l.append(l)\ndel l")
         self.assertEqual(len(answer.omitted), 201)

@@ -1,4 +1,4 @@
-from support import RunnerTest  # puts the runner on the path
+from support import PRELOAD, PRELOADED, RunnerTest, frame  # puts the runner on the path
 
 import source
 
@@ -141,6 +141,40 @@ class Script(RunnerTest):
                              ("input_data['input_data'].append(2)", {"input_data": {**given, "input_data": [1, 2]}}),
                              ("input_data = given = 5", {"input_data": 5, "given": 5})):
             self.assertEqual(self.result_of(code, input=given), result, code)
+
+    def test_an_input_is_a_variable_under_the_name_that_the_parser_makes_of_it(self):
+        given = {"µ": 3, "cafe\u0301": [1]}
+        self.assertEqual(self.result_of("x = µ * 2 + len(café)", input=given), {"x": 7})
+        self.assertEqual(self.result_of("café.append(2)", input=given), {"café": [1, 2]})
+
+    def test_standard_input_keeps_its_ends_of_lines(self):
+        self.assertEqual(self.result_of("import sys; a, b = input(), sys.stdin.read()", stdin="1\r\n2\r\n3\r"),
+                         {"a": "1\r", "b": "2\r\n3\r"})
+
+    def test_a_file_of_the_request_is_imported_before_what_was_there(self):
+        files = {"random.py": b"x = 1", "json/__init__.py": b"from .deep import y", "json/deep.py": b"y = 2", "os.py": b"z = 3"}
+        self.assertEqual(self.result_of("import json, os, random\nx, y, z = random.x, json.y, hasattr(os, 'z')", given=files),
+                         {"x": 1, "y": 2, "z": False})
+        conversation = self.conversation()
+        conversation.receive()
+        for module in ("random", "json"):
+            conversation.send(frame(PRELOAD, {"module": module}))
+            self.assertEqual(conversation.receive()[0], PRELOADED)
+        conversation.execute("import json, random\nx, y = random.x, json.y", given=files)
+        self.assertEqual(conversation.collect().result, {"x": 1, "y": 2})
+
+    def test_it_ends_as_python_ends(self):
+        hook = "import sys\ndef hook(*failure): print('hook', file=sys.stderr); sys.exit(7)\nsys.excepthook = hook\n1/0"
+        for code, status, exit_code, stderr in (
+                (hook, "error", 7, b"hook\n"),
+                ("import sys\nsys.exit(2 ** 80)", "error", 255, b""),
+                ("import sys\nsys.exit(-1)", "error", 255, b""),
+                ("class Stop(KeyboardInterrupt): pass\nraise Stop", "error", 1, None),
+                ("import sys\ndel sys.stdout, sys.stderr", "ok", 0, b"")):
+            answer = self.run_code(code)
+            self.assertEqual((answer.status, answer.exit_code), (status, exit_code), code)
+            if stderr is not None:
+                self.assertEqual(answer.stderr, stderr, code)
 
     def test_odd_sources(self):
         for code in ("", "\ufeffx = 1", "x = 1\r\ny = 2\r\n", "# -*- coding: nonsense -*-\nx = 'é'", "#" + "z" * 5_000_000):

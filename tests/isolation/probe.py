@@ -439,6 +439,8 @@ def files():
         attempt(f"write a file in {folder}", lambda folder=folder: os.open(f"{folder}/file", os.O_CREAT | os.O_WRONLY, 0o600))
     attempt("freeze a file system", lambda: fcntl.ioctl(os.open("/tmp", os.O_RDONLY), 0xC0045877, 0))
     attempt("an immutable file", lambda: fcntl.ioctl(os.open("/tmp/program", os.O_RDONLY), 0x40086602, struct.pack("L", 0x10)))
+    attempt("a signal of one's choice from a descriptor", lambda: fcntl.fcntl(0, 10, 18))
+    attempt("a signal from a folder", lambda: fcntl.fcntl(os.open("/tmp", os.O_RDONLY), 1026, 1))
     attempt("push a character into a terminal", lambda: fcntl.ioctl(0, 0x5412, b"x"))
     attempt("a terminal of its own", lambda: os.openpty())
 

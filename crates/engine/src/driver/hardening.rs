@@ -254,10 +254,10 @@ mod tests {
             let reason = rule["comment"].as_str().unwrap_or_default();
             assert!(reason.len() > 10, "{} without a reason", rule["names"]);
             for name in rule["names"].as_array().unwrap() {
-                let name = name.as_str().unwrap().to_owned();
+                let call = format!("{name} {}", rule["args"]);
                 assert!(
-                    rule["action"] != "SCMP_ACT_ALLOW" || allowed.insert(name.clone()),
-                    "{name} is in two groups"
+                    rule["action"] != "SCMP_ACT_ALLOW" || allowed.insert(call.clone()),
+                    "{call} is in two groups"
                 );
             }
         }

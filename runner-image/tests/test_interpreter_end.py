@@ -1,0 +1,62 @@
+import sys
+import unittest
+
+from support import RunnerTest
+
+SHAPES = {
+    "nothing else": "f = open('out', 'w'); f.write('x')",
+    "a function": "f = open('out', 'w')\ndef w(): f.write('x')\nw()",
+    "a class": "class Tee:\n def __init__(self): self.f = open('out', 'w')\ntee = Tee()\ntee.f.write('x')",
+    "a failure": "f = open('out', 'w'); f.write('x'); 1/0",
+    "bytes": "def g(): pass\nf = open('out', 'wb'); f.write(b'x')",
+    "both ways": "def g(): pass\nf = open('out', 'w+b'); f.write(b'x')",
+    "another module's": "import json\nf = open('out', 'w'); f.write('x')\njson.file = f\ndef g(): pass",
+    "an exit handler": "import atexit\nf = open('out', 'w')\natexit.register(lambda: f.write('x'))",
+    "a finalizer": "class A:\n def __del__(self): f.write('x')\nimport json\na, json.f = A(), open('out', 'w')\nf = json.f",
+}
+
+
+class InterpreterEnd(RunnerTest):
+    def test_what_was_written_to_a_file_left_open_is_there(self):
+        for what, code in SHAPES.items():
+            self.assertEqual(self.run_code(code).files, {"out": b"x"}, what)
+
+    def test_exit_handlers_have_the_interpreter_that_the_code_made(self):
+        answer = self.run_code("""
+import atexit, builtins, gc, os, sys, warnings
+def recurse(depth): return depth and recurse(depth - 1)
+def last():
+    recurse(3000)
+    print(len(str(10 ** 6000)), gc.callbacks == [callback])
+    warnings.warn("here")
+def say(*values, say=print): say("said", *values)
+def callback(phase, info): pass
+gc.callbacks.append(callback)
+sys.setrecursionlimit(5000)
+sys.set_int_max_str_digits(0)
+builtins.print = say
+atexit.register(last)
+""")
+        self.assertEqual(answer.stdout, b"said 6001 True\n", answer.stderr)
+        self.assertEqual(answer.stderr, b"main.py:7: UserWarning: here\n  warnings.warn(\"here\")\n")
+
+    def test_an_exit_handler_may_end_it_by_a_signal(self):
+        answer = self.run_code("import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGSEGV))")
+        self.assertEqual((answer.status, answer.signal), ("crashed", "SIGSEGV"))
+
+    def test_a_coroutine_that_nobody_awaited_is_told(self):
+        for code in ("async def main(): pass\nr = main()", "async def main(): pass\nmain()"):
+            self.assertIn(b"RuntimeWarning: coroutine 'main' was never awaited", self.run_code(code).stderr, code)
+
+    @unittest.skipIf(sys.version_info < (3, 13), "threads have no handles")
+    def test_a_thread_sees_the_end_of_the_main_one(self):
+        answer = self.run_code("import threading, time\n"
+                               "def wait():\n while threading.main_thread().is_alive(): time.sleep(.01)\n print('over')\n"
+                               "threading.Thread(target=wait).start()")
+        self.assertEqual(answer.stdout, b"over\n")
+
+    def test_what_collecting_a_figure_logs_is_nobodys_output(self):
+        answer = self.run_code("import logging\nclass A:\n def __repr__(self): logging.warning('drawn'); return 'A'\nA()")
+        self.assertEqual((answer.display, answer.stderr), ({"text/plain": "A"}, b""))
+        answer = self.run_code("import atexit, logging\natexit.register(lambda: logging.warning('last'))\n1")
+        self.assertEqual(answer.stderr, b"WARNING:root:last\n")
