@@ -21,6 +21,9 @@ use tokio::{
 
 use crate::{ApiConfig, error::ApiError};
 
+/// So much of each request's body is not counted: a crowd of large ones keeps no small one out.
+const SMALL: u64 = 16 << 10;
+
 /// Memory for bodies, of requests or of answers, counted in KiB: a crowd of large ones is refused, not swapped.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -78,7 +81,9 @@ pub(crate) async fn read(
     if announced > limit {
         return Err(too_large);
     }
-    let mut share = budget.take(announced)?;
+    // Let go at once: what has not come takes no memory, and must not keep others out.
+    drop(budget.take(announced.saturating_sub(SMALL))?);
+    let mut share = budget.take(0)?;
     let deadline = Instant::now() + config.body_total;
     let mut stream = body.into_data_stream();
     let mut read = BytesMut::new();
@@ -90,8 +95,9 @@ pub(crate) async fn read(
             Some(Ok(bytes)) if (read.len() + bytes.len()) as u64 > limit => return Err(too_large),
             Some(Ok(bytes)) => {
                 read.extend_from_slice(&bytes);
+                let counted = (read.len() as u64).saturating_sub(SMALL);
                 let taken = (share.num_permits() as u64) << 10;
-                share.merge(budget.take((read.len() as u64).saturating_sub(taken))?);
+                share.merge(budget.take(counted.saturating_sub(taken))?);
             }
         }
     }

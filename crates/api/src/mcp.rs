@@ -164,13 +164,13 @@ pub(crate) async fn answer(
         answer: Arc::clone(&answer),
     };
     parts.extensions.insert(baggage);
-    let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(bytes))).await;
+    let (begins_session, for_library) = (message.begins_session(), message.without_arguments(&bytes)?);
+    drop(bytes);
+    let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(for_library))).await;
     if response.status().is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
         return Err(refusal(response).await);
     }
-    if message.begins_session()
-        && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string())
-    {
+    if begins_session && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string()) {
         response.headers_mut().insert(SESSION, id);
     }
     Ok(response.map(|body| {

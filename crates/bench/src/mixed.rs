@@ -2,8 +2,7 @@
 //! control plane is killed.
 //!
 //! What is honest: every answer is the right one for its code, unless the call overlaps a fault. Then it may also be told as
-//! lost: with 503 and `Retry-After`; by its connection, if the control plane was killed; or as crashed with exit status 137, if a
-//! container or the engine was killed. While engine and control plane are well, at most one call is lost a killed container. A call
+//! lost: with 503 and `Retry-After`, or by its connection, if the control plane was killed. While engine and control plane are well, at most one call is lost a killed container. A call
 //! that was lost is made again until it is answered right. An upload that was acknowledged is there, whole, or one that came after it.
 
 mod faults;
@@ -157,9 +156,6 @@ impl Seen {
             Err(error) => Verdict::Wrong(error.clone()),
             Ok(reply) => match kind.judge(n, reply) {
                 Verdict::Wrong(_) if reply.status == 503 && reply.retry_after && hit.any() => Verdict::Lost,
-                Verdict::Wrong(_) if (hit.engine || hit.container) && kinds::was_killed(reply) => {
-                    Verdict::Lost
-                }
                 verdict => verdict,
             },
         };

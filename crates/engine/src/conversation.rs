@@ -36,6 +36,9 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(1_900);
 /// How long a runner may take to swallow a request.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may then take until the code starts, with which the code's own time begins; and for each MiB that it has to decode.
+const START_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT_PER_MIB: Duration = Duration::from_secs(1);
 /// From the beginning of its answer on a runner has at least so long to send it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Payload of an Archive frame; requests up to this size go in one write.
@@ -281,8 +284,9 @@ impl Conversation {
             Cancelled,
             Overdue,
         }
-        let time_up = Instant::now() + parcel.timeout;
-        let mut deadline = time_up + GRACE;
+        let mebibytes = u32::try_from(parcel.archive.len() >> 20).unwrap_or(u32::MAX);
+        let mut time_up = Instant::now() + START_LIMIT + START_LIMIT_PER_MIB * mebibytes;
+        let mut deadline = time_up;
         let (mut cancelled, mut started, mut answering) = (false, false, false);
         let (mut stdout, mut stderr) = (0, 0);
         let limits = parcel.returns;
@@ -313,6 +317,10 @@ impl Conversation {
                 Step::Message(Ok(FromRunner::Started)) if !started => {
                     started = true;
                     parcel.archive = Bytes::new();
+                    if !cancelled {
+                        time_up = Instant::now() + parcel.timeout;
+                        deadline = time_up + GRACE;
+                    }
                     sink.take(Output::Started, time_up, cancel).await;
                 }
                 Step::Message(Ok(FromRunner::Stdout(bytes) | FromRunner::Stderr(bytes)))
@@ -367,7 +375,9 @@ impl Conversation {
                     }
                 },
                 Step::Overdue if cancelled => return End::Cancelled,
-                Step::Overdue => return End::Overdue,
+                Step::Overdue if started => return End::Overdue,
+                // The container is frozen.
+                Step::Overdue => return End::NotStarted,
                 Step::Cancelled => {
                     cancelled = true;
                     deadline = deadline.min(Instant::now() + GRACE);

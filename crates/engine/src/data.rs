@@ -87,11 +87,9 @@ impl DataDesk {
     }
 
     fn list(&self, after: Option<&str>) -> Data {
-        let all = self.space.as_ref().map(Space::list).unwrap_or_default();
-        let mut keys =
-            all.iter().map(|meta| meta.key.as_str()).filter(|key| after.is_none_or(|after| *key > after));
-        let page = keys.by_ref().take(PAGE).map(str::to_owned).collect();
-        Data::Keys { keys: page, more: keys.next().is_some() }
+        let page = self.space.as_ref().map(|space| space.page(after, PAGE + 1)).unwrap_or_default();
+        let keys = page.iter().take(PAGE).map(|meta| meta.key.as_str().to_owned()).collect();
+        Data::Keys { keys, more: page.len() > PAGE }
     }
 }
 

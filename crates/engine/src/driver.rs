@@ -98,6 +98,8 @@ pub struct Ended {
     pub exit_code: Option<i64>,
     /// The kernel killed something in it for want of memory.
     pub oom_killed: bool,
+    /// Somebody has frozen it.
+    pub paused: bool,
 }
 
 /// Exit status of a process that SIGKILL has ended.
@@ -107,6 +109,11 @@ impl Ended {
     /// The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
     pub(crate) fn was_taken_for_memory(self) -> bool {
         self.oom_killed && self.exit_code == Some(KILLED)
+    }
+
+    /// By somebody's hand: code cannot end its container's first process, and the kernel says when it has.
+    pub(crate) fn was_killed(self) -> bool {
+        !self.oom_killed && self.exit_code == Some(KILLED)
     }
 }
 

@@ -198,7 +198,11 @@ impl Engine {
             },
             End::Overdue => {
                 // The runner should have said so. If the engine does not even answer, neither is to blame.
-                self.inspect(container).await?;
+                if self.inspect(container).await?.paused {
+                    return Err(ExecuteError::Lost(
+                        "its container was paused while it was running".to_owned(),
+                    ));
+                }
                 unreported(Status::Timeout, asked.time_exceeded(), output)
             }
             End::Cancelled => unreported(Status::Cancelled, CANCELLED.to_owned(), output),
@@ -211,6 +215,11 @@ impl Engine {
                 };
                 if ended.was_taken_for_memory() {
                     return unreported(Status::MemoryLimit, asked.memory_exceeded(), output);
+                }
+                if ended.was_killed() {
+                    return Err(ExecuteError::Lost(
+                        "its container was killed while it was running".to_owned(),
+                    ));
                 }
                 let error = format!("the runner ended without a report (exit status {code})");
                 unreported(Status::Crashed, error, output)

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -55,11 +56,21 @@ impl Index {
         self.state().spaces.get(space)?.values.get(key).cloned()
     }
 
-    pub(crate) fn list(&self, space: &SpaceName) -> Vec<Meta> {
+    /// Of a space, also what has expired.
+    pub(crate) fn all(&self, space: &SpaceName) -> Vec<Meta> {
         self.state()
             .spaces
             .get(space)
             .map_or_else(Vec::new, |contents| contents.values.values().cloned().collect())
+    }
+
+    /// At most so many values that have not expired, by key, of those behind this one.
+    pub(crate) fn page(&self, space: &SpaceName, after: Option<&str>, most: usize) -> Vec<Meta> {
+        let state = self.state();
+        let Some(contents) = state.spaces.get(space) else { return Vec::new() };
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let values = contents.values.range::<str, _>((behind, Bound::Unbounded));
+        values.filter(|(_, meta)| !meta.has_expired()).take(most).map(|(_, meta)| meta.clone()).collect()
     }
 
     /// What has expired, in all spaces.

@@ -1,6 +1,6 @@
 //! Names of values.
 
-use std::fmt;
+use std::{borrow::Borrow, fmt};
 
 /// 1 to 255 characters of `A-Z a-z 0-9 . _ -`, not `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -26,6 +26,12 @@ impl TryFrom<String> for Key {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let valid = (1..=255).contains(&key.len()) && key.bytes().all(allowed) && key != "." && key != "..";
         if valid { Ok(Self(key)) } else { Err(InvalidKey) }
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

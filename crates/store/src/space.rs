@@ -121,11 +121,9 @@ impl Space {
         }
     }
 
-    /// Everything stored in this space and not expired, ordered by key.
-    pub fn list(&self) -> Vec<Meta> {
-        let mut all = self.shared.index.list(&self.name);
-        all.retain(|meta| !meta.has_expired());
-        all
+    /// What is stored in this space and not expired, ordered by key: at most so many values, of those behind `after`.
+    pub fn page(&self, after: Option<&str>, most: usize) -> Vec<Meta> {
+        self.shared.index.page(&self.name, after, most)
     }
 
     /// Deletes a value. False if there is none. Once begun it goes on to its end, even if nobody waits for it any more.
@@ -141,7 +139,7 @@ impl Space {
     /// Deletes every value of this space there is now, as [`Space::delete`] does. One that cannot be deleted does not save
     /// the others.
     pub async fn clear(&self) -> Result<(), DeleteError> {
-        let (shared, all) = (Arc::clone(&self.shared), self.shared.index.list(&self.name));
+        let (shared, all) = (Arc::clone(&self.shared), self.shared.index.all(&self.name));
         unless_dropped(async move { shared.delete_all(all).await }).await.unwrap_or(Err(DeleteError::Aborted))
     }
 }

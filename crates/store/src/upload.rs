@@ -16,8 +16,8 @@ use crate::{
     unless_dropped,
 };
 
-/// Written to disk at a time.
-const PART: usize = 1 << 20;
+/// Written to disk at a time; until then in memory, of any number of uploads.
+const PART: usize = 64 << 10;
 
 /// An upload under way. Dropping it gives its room back and leaves nothing on disk.
 pub struct Upload {

@@ -27,6 +27,9 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// After the drain every answer is written; this is for clients that do not read theirs.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
+/// Bytes that a connection may hold of what it reads, a request's headers whole, and of what it writes.
+const CONNECTION_BUFFER: usize = 64 << 10;
+
 /// Why the service ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
@@ -126,7 +129,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         .http1_only()
         .first_request_timeout(HEADER_TIMEOUT)
         .handle(handle.clone());
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let mut http = server.http_builder().http1();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(CONNECTION_BUFFER);
     let mut server = tokio::spawn(server.serve(api::router(app).into_make_service()));
     info!(size = pool.size, preload = pool.preloads.join(","), max_age = ?pool.max_age, "pool of containers that stand ready");
     let version = env!("CARGO_PKG_VERSION");

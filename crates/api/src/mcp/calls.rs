@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use axum::http::StatusCode;
+use bytes::{Bytes, BytesMut};
 use engine::Tenant;
 use rmcp::model::RequestId;
 use serde::Deserialize;
@@ -13,6 +15,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use uuid::Uuid;
 
 use crate::error::ApiError;
+
+/// Bytes of a message beside a tool's arguments.
+const LONGEST: usize = 64 << 10;
 
 /// Which call. Clients number their requests alike: only their session tells them apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,20 +85,22 @@ impl Drop for Entered {
 /// As much of a JSON-RPC message as concerns us here; what it is otherwise is checked by the library.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Message {
+pub(super) struct Message<'a> {
     method: String,
-    params: Params,
+    #[serde(borrow)]
+    params: Params<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Params {
+struct Params<'a> {
     request_id: Option<RequestId>,
-    arguments: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
 }
 
-impl Message {
-    pub(super) fn peek(bytes: &[u8]) -> Result<Self, ApiError> {
+impl<'a> Message<'a> {
+    pub(super) fn peek(bytes: &'a [u8]) -> Result<Self, ApiError> {
         serde_json::from_slice(bytes).or_else(|error| match error.classify() {
             // JSON, but nothing of ours.
             Category::Data => Ok(Self::default()),
@@ -102,8 +109,26 @@ impl Message {
     }
 
     /// A tool's arguments as they were sent: once parsed they have lost large numbers and names that appear twice.
-    pub(super) fn arguments(&self) -> &str {
-        self.params.arguments.as_ref().map_or("{}", |arguments| arguments.get())
+    pub(super) fn arguments(&self) -> &'a str {
+        self.params.arguments.map_or("{}", RawValue::get)
+    }
+
+    /// The message for the library, which makes a tree of it that takes a hundred times the memory: without the arguments. Refused if
+    /// it is still large.
+    pub(super) fn without_arguments(&self, bytes: &'a [u8]) -> Result<Bytes, ApiError> {
+        let mut message = BytesMut::from(bytes);
+        if let Some(arguments) = self.params.arguments {
+            // It is a part of the message.
+            let start = arguments.get().as_ptr().addr() - bytes.as_ptr().addr();
+            message.truncate(start);
+            message.extend_from_slice(b"{}");
+            message.extend_from_slice(&bytes[start + arguments.get().len()..]);
+        }
+        if message.len() > LONGEST {
+            let reason = format!("A message may have at most {LONGEST} bytes beside a tool's arguments");
+            return Err(ApiError::NotMcp { status: StatusCode::PAYLOAD_TOO_LARGE, reason });
+        }
+        Ok(message.freeze())
     }
 
     pub(super) fn begins_session(&self) -> bool {
@@ -142,6 +167,27 @@ mod tests {
         assert!(later.token.is_cancelled());
         drop(later);
         assert!(calls.map().is_empty());
+    }
+
+    #[test]
+    fn the_library_gets_a_message_without_its_arguments_and_no_large_one() {
+        let call = |arguments: &str| {
+            format!(
+                r#"{{"method":"tools/call","params":{{"name":"x","arguments":{arguments},"_meta":{{}}}}}}"#
+            )
+        };
+        let large = call(&format!(r#"{{"a":[{}1]}}"#, "1,".repeat(LONGEST)));
+        for message in [&large, &call(r#"{ "arguments": {} }"#), &call("{}")] {
+            let peeked = Message::peek(message.as_bytes()).unwrap();
+            assert_eq!(peeked.without_arguments(message.as_bytes()).unwrap(), call("{}"));
+        }
+        let list = r#"{"method":"tools/list"}"#;
+        assert_eq!(Message::peek(list.as_bytes()).unwrap().without_arguments(list.as_bytes()).unwrap(), list);
+        for message in [format!("[{}1]", "1,".repeat(LONGEST)), large.replace("arguments", "argument")] {
+            let peeked = Message::peek(message.as_bytes()).unwrap();
+            let refused = peeked.without_arguments(message.as_bytes()).unwrap_err();
+            assert!(matches!(refused, ApiError::NotMcp { status: StatusCode::PAYLOAD_TOO_LARGE, .. }));
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::{
     routes::data::{Listed, receive},
 };
 
+/// Values that a model is told of, which reads every word.
+pub(super) const MOST_LISTED: usize = 1000;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Uploaded {
@@ -56,7 +59,8 @@ pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiErr
 }
 
 pub(super) fn list_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
-    let listed: Vec<Listed> =
-        call.caller.space(&call.app.store)?.list().into_iter().map(Listed::from).collect();
-    Ok(CallToolResult::structured(json!({ "data": listed })))
+    let page = call.caller.space(&call.app.store)?.page(None, MOST_LISTED + 1);
+    let more = page.len() > MOST_LISTED;
+    let listed: Vec<Listed> = page.into_iter().take(MOST_LISTED).map(Listed::from).collect();
+    Ok(CallToolResult::structured(json!({ "data": listed, "more": more })))
 }

@@ -24,6 +24,10 @@ use crate::{
 
 const TOO_LARGE_A_NUMBER: &str =
     "a number in it is too large for structured content: the text has it in full";
+const TOO_LARGE_A_RESULT: &str =
+    "larger than 256 KiB, too large for structured content: the text has it in full";
+/// Bytes of a result that is parsed for structured content: what it is parsed into takes a hundred times as much memory.
+const LONGEST_RESULT: usize = 256 << 10;
 /// Output that comes within this time goes into one notification.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -100,10 +104,9 @@ fn result(id: uuid::Uuid, mut outcome: Outcome) -> Result<CallToolResult, ApiErr
     let mut content = vec![ContentBlock::text(text(&outcome))];
     content.extend(images.into_iter().map(|png| ContentBlock::image(png, "image/png")));
 
-    // A whole number that no double is as large as is JSON, but no `Value`.
-    let values = outcome.result.take().map(|json| serde_json::from_str::<Value>(json.get())).transpose();
-    if values.is_err() {
-        outcome.omitted.push(Omitted { name: "result".to_owned(), reason: TOO_LARGE_A_NUMBER.to_owned() });
+    let values = outcome.result.take().map(|json| values(json.get())).transpose();
+    if let Err(reason) = values {
+        outcome.omitted.push(Omitted { name: "result".to_owned(), reason: reason.to_owned() });
     }
     let mut structured =
         serde_json::to_value(execute::Response::new(id, outcome)).map_err(|_| ApiError::Internal)?;
@@ -114,6 +117,14 @@ fn result(id: uuid::Uuid, mut outcome: Outcome) -> Result<CallToolResult, ApiErr
     let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
     result.structured_content = Some(structured);
     Ok(result)
+}
+
+fn values(json: &str) -> Result<Value, &'static str> {
+    if json.len() > LONGEST_RESULT {
+        return Err(TOO_LARGE_A_RESULT);
+    }
+    // A whole number that no double is as large as is JSON, but no `Value`.
+    serde_json::from_str(json).map_err(|_| TOO_LARGE_A_NUMBER)
 }
 
 /// What a person at a terminal would have seen, and what has become of it.

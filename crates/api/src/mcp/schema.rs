@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
+use super::data::MOST_LISTED;
 use crate::App;
 
 pub(super) const EXECUTE: &str = "execute_python";
@@ -63,7 +64,9 @@ pub(super) fn tools(app: &App) -> Vec<Tool> {
     );
     let list = tool(
         LIST,
-        "The values kept: key, size in bytes, content type, times.",
+        &format!(
+            "The values kept, the first {MOST_LISTED} by key: key, size in bytes, content type, times; `more` says whether there are others."
+        ),
         json!({}),
         &[],
         ToolAnnotations::with_title("List data").read_only(true).open_world(false),
@@ -73,12 +76,12 @@ pub(super) fn tools(app: &App) -> Vec<Tool> {
 
 fn tool(
     name: &'static str,
-    description: &'static str,
+    description: &str,
     properties: Value,
     required: &[&str],
     annotations: ToolAnnotations,
 ) -> Tool {
     let schema = json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let schema = schema.as_object().cloned().unwrap_or_default();
-    Tool::new(name, description, Arc::new(schema)).with_annotations(annotations)
+    Tool::new(name, description.to_owned(), Arc::new(schema)).with_annotations(annotations)
 }

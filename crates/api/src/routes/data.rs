@@ -3,13 +3,18 @@
 pub(crate) mod download;
 pub(crate) mod upload;
 
+use std::future::ready;
+
 use axum::{
     Json,
+    body::Body,
     extract::{FromRequestParts, Path, State},
-    http::{StatusCode, request::Parts},
+    http::{Method, StatusCode, header::CONTENT_TYPE, request::Parts},
+    response::{IntoResponse, Response},
 };
+use futures_util::{Stream, stream};
 use serde::Serialize;
-use store::{InvalidKey, Key, Meta};
+use store::{InvalidKey, Key, Meta, Space};
 use utoipa::ToSchema;
 
 pub(crate) use self::upload::receive;
@@ -19,6 +24,9 @@ use crate::{
     document::{self, answers},
     error::ApiError,
 };
+
+/// Values that are listed in one piece.
+const PAGE: usize = 100;
 
 /// What `GET /data` says of a value.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,9 +77,32 @@ impl From<Meta> for Listed {
     tag = document::DATA,
     responses((status = 200, description = "All of them, by key", body = Vec<Listed>))
 )]
-pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Vec<Listed>>, ApiError> {
-    let values = caller.space(&app.store)?.list();
-    Ok(Json(values.into_iter().map(Listed::from).collect()))
+// A page at a time: as many as there are, and as slowly as it is read, it holds no more memory than one.
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+    let body = Body::from_stream(pages(caller.space(&app.store)?));
+    Ok(([(CONTENT_TYPE, mime::APPLICATION_JSON.as_ref())], body).into_response())
+}
+
+/// The array of all values, in parts.
+fn pages(space: Space) -> impl Stream<Item = serde_json::Result<String>> {
+    stream::unfold(Some(None::<Key>), move |after| {
+        let page = after.map(|after| (space.page(after.as_ref().map(Key::as_str), PAGE), after.is_none()));
+        ready(page.map(|(page, is_first)| {
+            let next = page.last().filter(|_| page.len() == PAGE).map(|last| Some(last.key.clone()));
+            (part_of_array(page, is_first, next.is_none()), next)
+        }))
+    })
+}
+
+fn part_of_array(page: Vec<Meta>, is_first: bool, is_last: bool) -> serde_json::Result<String> {
+    let values = serde_json::to_string(&page.into_iter().map(Listed::from).collect::<Vec<_>>())?;
+    let values = values.trim_start_matches('[').trim_end_matches(']');
+    let before = match (is_first, values.is_empty()) {
+        (true, _) => "[",
+        (false, true) => "",
+        (false, false) => ",",
+    };
+    Ok(format!("{before}{values}{}", if is_last { "]" } else { "" }))
 }
 
 /// The key a path ends in.
@@ -122,7 +153,15 @@ pub(crate) async fn delete(
     tag = document::DATA,
     responses((status = 200, description = "They are gone", body = Done))
 )]
-pub(crate) async fn clear(State(app): State<App>, caller: Caller) -> Result<Json<Done>, ApiError> {
+pub(crate) async fn clear(
+    method: Method,
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<Done>, ApiError> {
+    // Whoever asks what there is with HEAD wants nothing deleted; elsewhere HEAD is GET without its body.
+    if method != Method::GET {
+        return Err(ApiError::MethodNotAllowed);
+    }
     caller.space(&app.store)?.clear().await?;
     Ok(Json(Done { message: "All data cleared".to_owned() }))
 }
@@ -130,4 +169,34 @@ pub(crate) async fn clear(State(app): State<App>, caller: Caller) -> Result<Json
 /// A path that ends where its key should begin.
 pub(crate) async fn without_key() -> ApiError {
     InvalidKey.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use store::{ContentType, SpaceName, Store, StoreLimits};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_pages_are_one_array_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = StoreLimits { max_value_size: 1, data_limit: 1 << 20, ttl: None };
+        let space = Store::open(folder.path(), limits).await.unwrap().space(SpaceName::default(), None);
+        let mut listed = 0;
+        for count in [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE] {
+            while listed < count {
+                let key = Key::try_from(format!("k{listed:04}")).unwrap();
+                let content_type = ContentType::try_from("text/plain".to_owned()).unwrap();
+                space.upload(key, content_type).await.unwrap().commit().await.unwrap();
+                listed += 1;
+            }
+            let body = Body::from_stream(pages(space.clone()));
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let values: Vec<Value> = serde_json::from_slice(&body).unwrap();
+            let keys: Vec<_> = values.iter().map(|value| value["key"].as_str().unwrap().to_owned()).collect();
+            let expected: Vec<_> = (0..count).map(|n| format!("k{n:04}")).collect();
+            assert_eq!(keys, expected);
+        }
+    }
 }

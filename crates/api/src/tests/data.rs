@@ -124,6 +124,15 @@ async fn an_upload_that_is_not_what_it_says_or_too_large_is_refused_and_leaves_n
             let text = answer["detail"].as_str().unwrap();
             assert!(got.as_u16() == status && text.starts_with(detail), "{content_type}: {got} {text}");
         }
+        for start in ["", "--b\r\nx-long: "] {
+            let endless =
+                stream::iter([start.to_owned()]).chain(stream::repeat("x".repeat(10_000)).take(100));
+            let body = Body::from_stream(endless.map(Ok::<_, std::io::Error>));
+            let (status, answer) =
+                service.post("/upload_data/k", "multipart/form-data; boundary=b", body).await;
+            let detail = json!({ "detail": "The form holds too much beside its file" });
+            assert_eq!((status, answer), (StatusCode::BAD_REQUEST, detail));
+        }
         assert_eq!(service.get("/data").await.1, json!([]));
         let fits = "x".repeat(10_000);
         assert_eq!(service.post("/upload_data/a", "text/plain", fits.clone()).await.0, StatusCode::OK);

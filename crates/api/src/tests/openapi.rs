@@ -159,7 +159,7 @@ async fn the_document_has_the_limits_of_the_running_service() {
             (&json!(10_000), &json!(10_000))
         );
         let about = document["info"]["description"].as_str().unwrap();
-        assert!(about.contains("bodies of up to 5000 B and uploads of up to 10000 B;"), "{about}");
+        assert!(about.contains("bodies of up to 50000 B and uploads of up to 10000 B;"), "{about}");
     })
     .await;
 }

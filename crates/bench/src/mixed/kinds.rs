@@ -106,14 +106,6 @@ impl Kind {
     }
 }
 
-/// Told as a run whose first process somebody has killed.
-pub(super) fn was_killed(reply: &Reply) -> bool {
-    let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    reply.status == 200
-        && answer["status"] == "crashed"
-        && answer["error"] == "the runner ended without a report (exit status 137)"
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
@@ -144,9 +136,5 @@ mod tests {
         assert_eq!(kind.judge(n, &reply(&right)), Verdict::Right);
         let others = json!({ "status": "ok", "result": { "echo": 14 }, "stdout": "7\n" });
         assert!(matches!(kind.judge(n, &reply(&others)), Verdict::Wrong(_)));
-        let killed =
-            json!({ "status": "crashed", "error": "the runner ended without a report (exit status 137)" });
-        assert!(matches!(kind.judge(n, &reply(&killed)), Verdict::Wrong(_)));
-        assert!(was_killed(&reply(&killed)) && !was_killed(&reply(&right)));
     }
 }

@@ -166,6 +166,7 @@ impl Driver for DockerDriver {
         Ok(Ended {
             exit_code: state.exit_code.filter(|_| exited),
             oom_killed: state.oom_killed.unwrap_or_default(),
+            paused: state.paused.unwrap_or_default(),
         })
     }
 

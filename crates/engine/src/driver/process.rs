@@ -84,7 +84,7 @@ impl Driver for ProcessDriver {
         let mut processes = self.processes();
         let process = processes.get_mut(name).ok_or(DriverError::ContainerMissing)?;
         let exit_code = process.child.try_wait().ok().flatten().and_then(|status| status.code());
-        Ok(Ended { exit_code: exit_code.map(i64::from), oom_killed: false })
+        Ok(Ended { exit_code: exit_code.map(i64::from), oom_killed: false, paused: false })
     }
 
     async fn remove(&self, name: &ContainerName) -> Result<(), DriverError> {

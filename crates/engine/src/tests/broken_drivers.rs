@@ -73,7 +73,7 @@ async fn a_runner_that_floods_past_the_limit_or_never_ends_is_cut_off_from_outsi
     };
     let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, FLOOD])).await;
     assert_eq!((status, text.ends_with("more output than its limit")), (Status::Crashed, true));
-    let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, STDOUT])).await;
+    let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, STARTED, STDOUT])).await;
     assert_eq!((status, text.as_str()), (Status::Timeout, "time limit of 20 s exceeded"));
 }
 
@@ -153,9 +153,32 @@ async fn an_engine_that_cannot_prove_itself_leaves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pipe_that_hangs_with_its_engine_is_not_the_codes_timeout() {
-    with_script(vec![Script::HangsAndIsGone(vec![READY, STDOUT])], async |engine, _, _| {
+    with_script(vec![Script::HangsAndIsGone(vec![READY, STARTED])], async |engine, _, _| {
         let error = engine.execute(request(engine, "")).await.unwrap_err();
         assert_eq!(error.to_string(), "the container was lost during the run: the container is gone");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_somebody_pauses_or_kills_is_not_the_codes_end() {
+    let hangs = |said| vec![Script::SaysThenHangs(said)];
+    with_script(hangs(vec![READY]), async |engine, _, heard| {
+        // The code has not begun: it does so elsewhere.
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        assert_eq!(heard.count("Retried"), 1);
+    })
+    .await;
+    let lost = async |engine: &Engine| engine.execute(request(engine, "")).await.unwrap_err().to_string();
+    with_script(hangs(vec![READY, STARTED]), async |engine, driver, _| {
+        *driver.paused.lock().unwrap() = true;
+        let paused = "the container was lost during the run: its container was paused while it was running";
+        assert_eq!(lost(engine).await, paused);
+    })
+    .await;
+    with_script(vec![Script::Killed(vec![READY, STARTED])], async |engine, _, _| {
+        let killed = "the container was lost during the run: its container was killed while it was running";
+        assert_eq!(lost(engine).await, killed);
     })
     .await;
 }
@@ -308,7 +331,7 @@ async fn orphans_are_swept_at_start_and_later_but_never_what_somebody_owns() {
     let driver = Arc::new(Scripted::default());
     let orphan = |n: u32| ContainerName(format!("orphan-{n}"));
     driver.containers.lock().unwrap().extend([(orphan(1), None), (orphan(2), None)]);
-    *driver.scripts.lock().unwrap() = vec![healthy(), Script::SaysThenHangs(vec![READY])];
+    *driver.scripts.lock().unwrap() = vec![healthy(), Script::SaysThenHangs(vec![READY, STARTED])];
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
     engine.prove().await.unwrap();
     let mut long = request(&engine, "");

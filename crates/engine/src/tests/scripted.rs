@@ -44,6 +44,8 @@ pub(super) struct Scripted {
     pub(super) refuses_resize: Mutex<bool>,
     /// Played whenever the scripts have run out.
     pub(super) usual: Mutex<Option<fn() -> Script>>,
+    /// Of every container.
+    pub(super) paused: Mutex<bool>,
     pub(super) failing_removals: Mutex<u32>,
     pub(super) removals_hang: Mutex<bool>,
     pub(super) lists_hang: Mutex<bool>,
@@ -63,6 +65,7 @@ pub(super) enum Script {
     StillRuns(Vec<&'static [u8]>),
     SaysForEver(&'static [u8]),
     HangsAndIsGone(Vec<&'static [u8]>),
+    Killed(Vec<&'static [u8]>),
 }
 
 pub(super) fn healthy() -> Script {
@@ -127,6 +130,10 @@ impl Driver for Scripted {
                 self.containers.lock().unwrap().remove(&spec.name);
                 frames(said).chain(stream::pending()).boxed()
             }
+            Script::Killed(said) => {
+                self.containers.lock().unwrap().insert(spec.name.clone(), Some(137));
+                frames(said).boxed()
+            }
             Script::Gone(said) => {
                 self.containers.lock().unwrap().remove(&spec.name);
                 frames(said).boxed()
@@ -146,7 +153,7 @@ impl Driver for Scripted {
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
         let containers = self.containers.lock().unwrap();
         let exit_code = *containers.get(name).ok_or(DriverError::ContainerMissing)?;
-        Ok(Ended { exit_code, oom_killed: false })
+        Ok(Ended { exit_code, oom_killed: false, paused: *self.paused.lock().unwrap() })
     }
 
     async fn remove(&self, name: &ContainerName) -> Result<(), DriverError> {

@@ -1,16 +1,26 @@
 //! `POST /upload_data/{key}`: JSON, anything else as raw bytes, or one file of a form.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use axum::{
     Json,
-    body::BodyDataStream,
+    body::{Body, BodyDataStream},
     extract::{FromRequest, Multipart, Request, State, multipart::Field},
     http::header,
 };
 use bytes::Bytes;
 use engine::json::{Rules, StreamCheck};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream};
 use store::{ContentType, InvalidContentType, Key, PutError, Space, Upload};
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
@@ -111,6 +121,41 @@ pub(crate) async fn upload(
     Ok(Json(Done { message: format!("Data for key '{key}' uploaded successfully") }))
 }
 
+/// Bytes that the form's parser, which holds them in memory, has taken and not told of as the file's.
+#[derive(Clone, Default)]
+struct Ahead(Arc<AtomicU64>);
+
+/// The form's file, on its way out of the parser.
+struct File<'a> {
+    field: Field<'a>,
+    ahead: Ahead,
+}
+
+impl Ahead {
+    fn is_far(&self) -> bool {
+        self.0.load(Relaxed) > ENVELOPE
+    }
+
+    /// The body for the parser, which takes what there is until it has to wait: also when it is far ahead.
+    fn bound(
+        &self,
+        mut body: BodyDataStream,
+    ) -> impl Stream<Item = Result<Bytes, axum::Error>> + Send + 'static {
+        let ahead = self.clone();
+        stream::poll_fn(move |cx| {
+            if ahead.is_far() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let chunk = ready!(body.poll_next_unpin(cx));
+            if let Some(Ok(chunk)) = &chunk {
+                ahead.0.fetch_add(chunk.len() as u64, Relaxed);
+            }
+            Poll::Ready(chunk)
+        })
+    }
+}
+
 /// The form's one file. Nothing is stored before it has turned out that there is nothing else.
 async fn receive_form(
     config: &ApiConfig,
@@ -118,24 +163,37 @@ async fn receive_form(
     key: &Key,
     request: Request,
 ) -> Result<Upload, ApiError> {
+    let ahead = Ahead::default();
+    let request = request.map(|body| Body::from_stream(ahead.bound(body.into_data_stream())));
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| {
         ApiError::BadMultipart("The header 'Content-Type: multipart/form-data' must name the form's boundary")
     })?;
-    let upload = match next_field(config, &mut form).await? {
-        Some(mut file) if file.file_name().is_some() => {
+    let upload = match next_field(config, &mut form, &ahead).await? {
+        Some(file) if file.file_name().is_some() => {
             let declared = file.content_type().unwrap_or(mime::APPLICATION_OCTET_STREAM.as_ref()).to_owned();
-            receive(config, space, key, declared, &mut file).await?
+            receive(config, space, key, declared, &mut File { field: file, ahead: ahead.clone() }).await?
         }
         _ => return Err(ApiError::BadMultipart("The form holds no file")),
     };
-    match next_field(config, &mut form).await? {
+    match next_field(config, &mut form, &ahead).await? {
         None => Ok(upload),
         Some(_) => Err(ApiError::BadMultipart("The form must hold exactly one file")),
     }
 }
 
-async fn next_field<'a>(config: &ApiConfig, form: &'a mut Multipart) -> Result<Option<Field<'a>>, ApiError> {
-    Ok(timeout(config.body_idle, form.next_field()).await.map_err(|_| ApiError::SlowBody)??)
+async fn next_field<'a>(
+    config: &ApiConfig,
+    form: &'a mut Multipart,
+    ahead: &Ahead,
+) -> Result<Option<Field<'a>>, ApiError> {
+    let mut next = pin!(form.next_field());
+    let next = poll_fn(|cx| match next.as_mut().poll(cx) {
+        Poll::Pending if ahead.is_far() => {
+            Poll::Ready(Err(ApiError::BadMultipart("The form holds too much beside its file")))
+        }
+        next => next.map_err(ApiError::from),
+    });
+    timeout(config.body_idle, next).await.map_err(|_| ApiError::SlowBody)?
 }
 
 /// Writes the chunks to the store, checking on the way that what calls itself JSON is JSON.
@@ -177,8 +235,10 @@ impl Chunks for BodyDataStream {
     }
 }
 
-impl Chunks for Field<'_> {
+impl Chunks for File<'_> {
     async fn next_chunk(&mut self, idle: Duration) -> Result<Option<Bytes>, ApiError> {
-        Ok(timeout(idle, self.chunk()).await.map_err(|_| ApiError::SlowBody)??)
+        let chunk = timeout(idle, self.field.chunk()).await.map_err(|_| ApiError::SlowBody)??;
+        self.ahead.0.fetch_sub(chunk.as_ref().map_or(0, Bytes::len) as u64, Relaxed);
+        Ok(chunk)
     }
 }
