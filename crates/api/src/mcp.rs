@@ -20,7 +20,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, header, request::Parts},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
 use bytes::Bytes;
@@ -51,6 +51,7 @@ use crate::{
     document::{self, answers::Problem},
     error::ApiError,
     request_id::ExecutionId,
+    routes::is_json,
 };
 
 /// Bytes of what the library says of a request that it refuses.
@@ -132,7 +133,11 @@ struct Baggage {
         ),
         (status = 202, description = "The notification has been taken"),
         (status = 400, description = "It is no such message, or ended early", body = Problem),
-        (status = 404, description = "There is no such method", content(("application/json"))),
+        (
+            status = 404,
+            description = "There is no such method; a client of an older version of the protocol is told so with 200",
+            content(("application/json"))
+        ),
         (status = 406, description = "The client does not accept both JSON and server-sent events", body = Problem),
         (status = 408, description = "The body came too slowly", body = Problem),
         (status = 413, description = "The body is over its limit", body = Problem),
@@ -164,11 +169,12 @@ pub(crate) async fn answer(
         answer: Arc::clone(&answer),
     };
     parts.extensions.insert(baggage);
+    let is_json = is_json(&parts.headers);
     let (begins_session, for_library) = (message.begins_session(), message.without_arguments(&bytes)?);
     drop(bytes);
     let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(for_library))).await;
     if response.status().is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
-        return Err(refusal(response).await);
+        return Err(refusal(response, is_json).await);
     }
     if begins_session && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string()) {
         response.headers_mut().insert(SESSION, id);
@@ -181,9 +187,12 @@ pub(crate) async fn answer(
     }))
 }
 
-/// What the library says in plain text, in the shape that all errors have.
-async fn refusal(response: Response<BoxBody<Bytes, Infallible>>) -> ApiError {
-    let status = response.status();
+/// What the library says in plain text, in the shape that all errors have. It takes JSON of another kind for no JSON.
+async fn refusal(response: Response<BoxBody<Bytes, Infallible>>, is_json: bool) -> ApiError {
+    let status = match response.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE if is_json => StatusCode::BAD_REQUEST,
+        status => status,
+    };
     let text = Limited::new(response.into_body(), LONGEST_REFUSAL).collect().await;
     let text = text.map(|text| text.to_bytes()).unwrap_or_default();
     ApiError::NotMcp { status, reason: String::from_utf8_lossy(&text).into_owned() }

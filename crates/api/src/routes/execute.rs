@@ -13,7 +13,7 @@ use engine::ExecutionRequest;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::{content_type, is_json};
+use super::is_json;
 use crate::{
     App,
     answer::{self, Share},
@@ -39,7 +39,7 @@ impl FromRequest<App> for Asked {
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         caller.count_execution()?;
         let id = parts.extensions.get::<ExecutionId>().ok_or(ApiError::Internal)?.0;
-        if !content_type(&parts.headers).is_some_and(|mime| is_json(&mime)) {
+        if !is_json(&parts.headers) {
             return Err(ApiError::NotJson);
         }
         let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;

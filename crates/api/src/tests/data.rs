@@ -107,6 +107,7 @@ async fn an_upload_that_is_not_what_it_says_or_too_large_is_refused_and_leaves_n
         let large = "x".repeat(10_001);
         for (content_type, body, status, detail) in [
             ("application/json", "{\"a\": ", 400, "The request body is not valid JSON: it ends early"),
+            ("Application/JSON ; =x", "{\"a\": ", 400, "The request body is not valid JSON: it ends early"),
             ("application/json", "", 400, "The request body is not valid JSON: it ends early"),
             ("multipart/form-data", "x", 400, "The header 'Content-Type: multipart/form-data' must name"),
             ("multipart/form-data; boundary=b", &no_file, 400, "The form holds no file"),

@@ -32,7 +32,7 @@ use crate::{
     caller::Caller,
     document::{self, answers},
     error::ApiError,
-    routes::{content_type, is_json},
+    routes::content_type,
 };
 
 /// Room for the boundaries and headers of a form beside the file itself.
@@ -204,7 +204,7 @@ pub(crate) async fn receive(
     declared: String,
     chunks: &mut impl Chunks,
 ) -> Result<Upload, ApiError> {
-    let mut json = declared.parse().is_ok_and(|mime| is_json(&mime)).then(|| StreamCheck::new(UPLOADED));
+    let mut json = is_json(&declared).then(|| StreamCheck::new(UPLOADED));
     let mut upload = space.upload(key.clone(), ContentType::try_from(declared)?).await?;
     let (began, mut received) = (Instant::now(), 0);
     while let Some(chunk) = chunks.next_chunk(config.body_idle).await? {
@@ -221,6 +221,12 @@ pub(crate) async fn receive(
         check.finish().map_err(ApiError::MalformedJson)?;
     }
     Ok(upload)
+}
+
+/// Whether code gets the value parsed: the runner decides by the same part of the content type, whatever its parameters are.
+fn is_json(declared: &str) -> bool {
+    let essence = declared.split_once(';').map_or(declared, |(essence, _)| essence);
+    essence.trim().eq_ignore_ascii_case(mime::APPLICATION_JSON.essence_str())
 }
 
 /// Bytes that come a chunk at a time.
