@@ -71,7 +71,7 @@ async fn millions_of_values_that_agents_send_and_get_are_never_a_tree_of_them() 
     };
     let numbers = format!("[{}1]", "1,".repeat(4 << 20));
     let all = async {
-        let (status, text) = ask(message("ping", &numbers)).await;
+        let (status, text) = ask(message("ping", &format!(r#"{{"a":{numbers}}}"#))).await;
         assert_eq!(status, 413, "{text}");
         let (status, text) = ask(call("n = len(a)", &numbers)).await;
         assert!(status == 200 && text.contains(r#""result":{"n":4194305}"#), "{status} {text:.300}");

@@ -143,7 +143,7 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_POOL_MAX_AGE", default_value = "1h", value_name = "TIME", value_parser = duration("1s", "30days"))]
     pool_max_age: Seconds,
 
-    /// Containers that are started, and separately that import modules, at the same time [default: twice the processors].
+    /// Containers that are started, and separately that import modules, at the same time [default: the processors].
     #[arg(long, env = "CODE_SANDBOX_REFILL_CONCURRENCY", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     refill_concurrency: Option<u32>,
 
@@ -237,7 +237,7 @@ impl Flags {
         let processors = available_parallelism().map_or(1, NonZeroUsize::get);
         let max_executions = self.max_executions.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
         let refill_concurrency =
-            self.refill_concurrency.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
+            self.refill_concurrency.unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
         let local = || "unix:///var/run/docker.sock".to_owned();
         let docker_host =
             self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()).unwrap_or_else(local);
