@@ -70,7 +70,8 @@ async fn warm_containers_that_are_killed_during_load_fail_no_request() {
             let run = product.post(json!({ "code": "x = n", "input_data": { "n": n } })).await;
             assert_eq!(run.field("result"), &json!({ "x": n }), "{}", run.body);
             drop(runs);
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // So slowly that a slow engine has some standing ready, too.
+            tokio::time::sleep(Duration::from_millis(600)).await;
         }
     });
     tokio::join!(killing, calling);
