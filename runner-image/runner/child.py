@@ -127,7 +127,7 @@ class Script:
         sys.argv += execution.args
         self.inputs = Inputs(execution.input_data, execution.input_json)
         self.uploaded = Uploaded(report.parent, os.getcwd())
-        self.main = namespace.install_main(execution, self.uploaded)
+        self.main = namespace.install_main(execution, self.inputs, self.uploaded)
         spawn.install(execution.source, os.getcwd())
 
     def run(self, problem):

@@ -8,6 +8,8 @@ from request_files import fingerprint
 
 # A version of marshal's format in which the same value is always the same bytes.
 WITHOUT_REFERENCES = 2
+# Bytes that are no longer than their fingerprint: of many small inputs the digests would be most of the work.
+SHORT = 64
 
 
 class Inputs:
@@ -18,7 +20,7 @@ class Inputs:
         self.text = text
         self.order = _fingerprint(list(values))
         self.fingerprints = {key: _fingerprint(value) for key, value in values.items()}
-        self.keys = {variable_of(key): key for key in values}  # of the variables
+        self.keys = {name: key for key in values if (name := variable_of(key)) is not None}  # of the variables
         self.now = {}
 
     def __contains__(self, name):
@@ -56,6 +58,7 @@ class Inputs:
 
 def _fingerprint(value):
     try:
-        return fingerprint(dumps(value, WITHOUT_REFERENCES))
+        dumped = dumps(value, WITHOUT_REFERENCES)
     except ValueError:
         return None
+    return dumped if len(dumped) <= SHORT else fingerprint(dumped)

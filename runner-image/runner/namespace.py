@@ -15,7 +15,7 @@ _BEFORE_ANY_SCRIPT = frozenset(("encodings", "_sitebuiltins"))
 _RUNNER = os.path.dirname(__file__) + "/"
 
 
-def install_main(execution, uploaded):
+def install_main(execution, inputs, uploaded):
     """A fresh `__main__` module holding the inputs; returns it."""
     main = ModuleType("__main__")
     main.__dict__.update(
@@ -27,10 +27,7 @@ def install_main(execution, uploaded):
         input_data=execution.input_data,
         data=uploaded,
     )
-    for key, value in execution.input_data.items():
-        name = variable_of(key)
-        if name is not None:
-            main.__dict__[name] = value
+    main.__dict__.update((name, execution.input_data[key]) for name, key in inputs.keys.items())
     sys.modules["__main__"] = main
     return main
 
