@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use engine::Tenant;
 use rmcp::model::RequestId;
 use serde::Deserialize;
@@ -116,19 +116,19 @@ impl<'a> Message<'a> {
     /// The message for the library, which makes a tree of it that takes a hundred times the memory: without the arguments. Refused if
     /// it is still large.
     pub(super) fn without_arguments(&self, bytes: &'a [u8]) -> Result<Bytes, ApiError> {
-        let mut message = BytesMut::from(bytes);
-        if let Some(arguments) = self.params.arguments {
-            // It is a part of the message.
-            let start = arguments.get().as_ptr().addr() - bytes.as_ptr().addr();
-            message.truncate(start);
-            message.extend_from_slice(b"{}");
-            message.extend_from_slice(&bytes[start + arguments.get().len()..]);
-        }
-        if message.len() > LONGEST {
+        let parts = match self.params.arguments {
+            Some(arguments) => {
+                // They are a part of the message.
+                let start = arguments.get().as_ptr().addr() - bytes.as_ptr().addr();
+                [&bytes[..start], b"{}", &bytes[start + arguments.get().len()..]]
+            }
+            None => [bytes, b"", b""],
+        };
+        if parts.iter().map(|part| part.len()).sum::<usize>() > LONGEST {
             let reason = format!("A message may have at most {LONGEST} bytes beside a tool's arguments");
             return Err(ApiError::NotMcp { status: StatusCode::PAYLOAD_TOO_LARGE, reason });
         }
-        Ok(message.freeze())
+        Ok(parts.concat().into())
     }
 
     pub(super) fn begins_session(&self) -> bool {

@@ -77,37 +77,29 @@ impl From<Meta> for Listed {
     tag = document::DATA,
     responses((status = 200, description = "All of them, by key", body = Vec<Listed>))
 )]
-// A page at a time: as many as there are, and as slowly as it is read, it holds no more memory than one.
+// A page at a time: as many as there are, and as slowly as it is read, it holds no more memory than two.
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
     let space = caller.space(&app.store)?;
     let first = space.page(None, PAGE);
     if first.len() < PAGE {
         return Ok(Json(first.into_iter().map(Listed::from).collect::<Vec<_>>()).into_response());
     }
-    let body = Body::from_stream(pages(space));
+    let body = Body::from_stream(pages(space, first));
     Ok(([(CONTENT_TYPE, mime::APPLICATION_JSON.as_ref())], body).into_response())
 }
 
-/// The array of all values, in parts.
-fn pages(space: Space) -> impl Stream<Item = serde_json::Result<String>> {
-    stream::unfold(Some(None::<Key>), move |after| {
-        let page = after.map(|after| (space.page(after.as_ref().map(Key::as_str), PAGE), after.is_none()));
-        ready(page.map(|(page, is_first)| {
-            let next = page.last().filter(|_| page.len() == PAGE).map(|last| Some(last.key.clone()));
-            (part_of_array(page, is_first, next.is_none()), next)
+/// The array of all values, in parts, from their first page on.
+fn pages(space: Space, first: Vec<Meta>) -> impl Stream<Item = serde_json::Result<String>> {
+    stream::unfold(Some(("[", first)), move |page| {
+        ready(page.map(|(before, page)| {
+            let last = page.last().filter(|_| page.len() == PAGE);
+            let next = last.map(|last| space.page(Some(last.key.as_str()), PAGE));
+            let next = next.filter(|next| !next.is_empty()).map(|next| (",", next));
+            let after = if next.is_some() { "" } else { "]" };
+            let values = serde_json::to_string(&page.into_iter().map(Listed::from).collect::<Vec<_>>());
+            (values.map(|values| format!("{before}{}{after}", &values[1..values.len() - 1])), next)
         }))
     })
-}
-
-fn part_of_array(page: Vec<Meta>, is_first: bool, is_last: bool) -> serde_json::Result<String> {
-    let values = serde_json::to_string(&page.into_iter().map(Listed::from).collect::<Vec<_>>())?;
-    let values = values.trim_start_matches('[').trim_end_matches(']');
-    let before = match (is_first, values.is_empty()) {
-        (true, _) => "[",
-        (false, true) => "",
-        (false, false) => ",",
-    };
-    Ok(format!("{before}{values}{}", if is_last { "]" } else { "" }))
 }
 
 /// The key a path ends in.
@@ -196,7 +188,7 @@ mod tests {
                 space.upload(key, content_type).await.unwrap().commit().await.unwrap();
                 listed += 1;
             }
-            let body = Body::from_stream(pages(space.clone()));
+            let body = Body::from_stream(pages(space.clone(), space.page(None, PAGE)));
             let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
             let values: Vec<Value> = serde_json::from_slice(&body).unwrap();
             let keys: Vec<_> = values.iter().map(|value| value["key"].as_str().unwrap().to_owned()).collect();

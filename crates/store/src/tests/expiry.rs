@@ -24,7 +24,7 @@ async fn an_expired_value_is_gone_for_readers_at_once_and_from_the_disk_with_the
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert!(get(&space, "a").await.is_none() && space.meta(&key("a")).is_none());
     assert!(!space.delete(&key("a")).await.unwrap());
-    let listed: Vec<_> = space.page(None, usize::MAX).into_iter().map(|meta| meta.key.to_string()).collect();
+    let listed: Vec<_> = all(&space).into_iter().map(|meta| meta.key.to_string()).collect();
     assert_eq!((listed, files(&folder)), (vec!["b".to_owned()], 2));
     assert_eq!((store.sweep().await.unwrap(), files(&folder)), (1, 1));
     // Whoever was reading goes on.
@@ -60,5 +60,5 @@ async fn a_changed_time_to_live_holds_for_what_is_there_already_and_the_start_sw
     assert_eq!(space.meta(&key("a")).unwrap().expires_at, None);
     drop((store, space));
     let (_store, space) = open_with(&folder, Some(Duration::from_millis(1))).await;
-    assert_eq!((space.page(None, usize::MAX).len(), files(&folder)), (0, 0));
+    assert_eq!((all(&space).len(), files(&folder)), (0, 0));
 }

@@ -16,10 +16,7 @@ async fn the_same_key_in_two_spaces_names_two_values_also_after_a_restart() {
     let store = store_in(&folder).await;
     let (a, b) = (space(&store, "a", None), space(&store, "b", None));
     put(&a, "k", b"of a").await.unwrap();
-    assert_eq!(
-        (get(&b, "k").await, b.meta(&key("k")).is_none(), b.page(None, usize::MAX).len()),
-        (None, true, 0)
-    );
+    assert_eq!((get(&b, "k").await, b.meta(&key("k")).is_none(), all(&b).len()), (None, true, 0));
     assert!(!b.delete(&key("k")).await.unwrap());
     put(&b, "k", b"of b").await.unwrap();
     assert_eq!(files(&folder), 2);
@@ -30,7 +27,7 @@ async fn the_same_key_in_two_spaces_names_two_values_also_after_a_restart() {
         (get(&a, "k").await.unwrap(), get(&b, "k").await.unwrap()),
         (b"of a".to_vec(), b"of b".to_vec())
     );
-    assert_eq!((a.page(None, usize::MAX).len(), b.page(None, usize::MAX).len()), (1, 1));
+    assert_eq!((all(&a).len(), all(&b).len()), (1, 1));
 }
 
 #[tokio::test]
@@ -44,7 +41,7 @@ async fn clearing_and_deleting_touch_ones_own_alone() {
     }
     assert!(a.delete(&key("l")).await.unwrap());
     a.clear().await.unwrap();
-    assert_eq!((a.page(None, usize::MAX).len(), b.page(None, usize::MAX).len(), files(&folder)), (0, 2, 2));
+    assert_eq!((all(&a).len(), all(&b).len(), files(&folder)), (0, 2, 2));
     assert_eq!(get(&b, "l").await.unwrap(), b"of b");
 }
 
@@ -103,7 +100,7 @@ async fn what_was_stored_before_there_were_spaces_is_in_the_default_one() {
     let default = store.space(SpaceName::default(), None);
     assert_eq!(get(&default, "old").await.unwrap(), b"a,b\n");
     assert_eq!(default.meta(&key("old")).unwrap().content_type.as_str(), "text/csv");
-    assert!(space(&store, "a", None).page(None, usize::MAX).is_empty());
+    assert!(all(&space(&store, "a", None)).is_empty());
     put(&default, "old", b"new").await.unwrap();
     assert_eq!((get(&default, "old").await.unwrap(), files(&folder)), (b"new".to_vec(), 1));
 }
