@@ -1,7 +1,7 @@
 //! A control plane of a test's own, on its own port with its own data folder, beside whatever else runs here.
 //!
 //! [`Product::stop`] ends it and fails the test if a container is left; [`docker`] asks the engine from outside; [`corpus`]
-//! plays the faults of tests/corpus.
+//! plays the faults of tests/corpus against the [`service`] as it is shipped.
 
 #![expect(clippy::unwrap_used, reason = "a test framework fails by panicking")]
 
@@ -10,6 +10,7 @@ pub mod docker;
 pub mod engine;
 pub mod keys;
 pub mod product;
+pub mod service;
 
 pub use self::product::{Product, Run};
 

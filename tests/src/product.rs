@@ -95,13 +95,6 @@ impl Product {
         product
     }
 
-    /// Starts a control plane whose flags, but for these, all have their defaults: as Compose does.
-    pub async fn start_with_defaults(flags: &[&str]) -> Self {
-        let product = Self::spawn(tempfile::tempdir().unwrap(), flags, &[]).await;
-        product.warm(1).await;
-        product
-    }
-
     async fn spawn(folder: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         // Free a moment ago; nothing else here takes ports by chance.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -104,5 +104,5 @@ async fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_is_se
     );
     assert!(play.wrong.is_empty(), "{} faults:\n{}", play.wrong.len(), play.wrong.join("\n"));
     drop(play.stage);
-    Arc::into_inner(stage).unwrap().product.stop().await;
+    Arc::into_inner(stage).unwrap().service.stop().await;
 }

@@ -4,39 +4,31 @@ use std::{convert::Infallible, task::Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use engine::Outcome;
+use engine::{Outcome, Tenant};
 use futures_util::{StreamExt, stream};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{body::Budget, error::ApiError};
+use crate::{
+    budget::{Budget, Exhausted, Share},
+    error::ApiError,
+};
 
 /// Answers up to this size are not counted: a crowd of large ones that nobody reads keeps no small one out.
 const SMALL: u64 = 64 << 10;
 /// What is handed to the connection at a time.
 const PIECE: usize = 64 << 10;
 
-/// An answer's share of the memory for answers, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Share {
-    size: u64,
-    _permit: OwnedSemaphorePermit,
+/// What a tenant's answer holds of the memory for answers; none if it is small.
+pub(crate) fn share(outcome: &Outcome, budget: &Budget, tenant: &Tenant) -> Result<Option<Share>, ApiError> {
+    let size = size(outcome);
+    if size <= SMALL {
+        return Ok(None);
+    }
+    budget.take(tenant, size).map(Some).map_err(|Exhausted| ApiError::AnswersUnread)
 }
 
-impl Share {
-    /// None for a small answer.
-    pub(crate) fn of(outcome: &Outcome, budget: &Budget) -> Result<Option<Self>, ApiError> {
-        let size = size(outcome);
-        if size <= SMALL {
-            return Ok(None);
-        }
-        let permit = budget.try_take(size).ok_or(ApiError::AnswersUnread)?;
-        Ok(Some(Self { size, _permit: permit }))
-    }
-
-    /// About as long as the answer is, bytes; rather more, so that a buffer of this size needs not grow and so be there twice.
-    pub(crate) fn capacity(&self) -> usize {
-        usize::try_from(self.size + self.size / 8).unwrap_or_default()
-    }
+/// For the answer with this share: rather longer than it will be, so that it needs not grow and so be there twice.
+pub(crate) fn buffer(share: &Share) -> Vec<u8> {
+    Vec::with_capacity(usize::try_from(share.bytes() + share.bytes() / 8).unwrap_or_default())
 }
 
 /// About what it takes as JSON.
@@ -72,17 +64,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_share_comes_back_when_the_body_is_taken_or_dropped_and_not_before() {
-        let budget = Budget::new(1 << 20);
-        let share = || Share { size: 1 << 20, _permit: budget.try_take(1 << 20).unwrap() };
+        let budget = Budget::new(1 << 20, false);
+        let take = |bytes| budget.take(&Tenant::everyone(), bytes);
+        let share = || take(1 << 20).unwrap();
         let bytes = vec![b'x'; 3 * PIECE + 1];
         let mut taken = body(bytes.clone(), share()).into_data_stream();
         for size in [PIECE, PIECE, PIECE, 1] {
-            assert!(budget.try_take(1).is_none());
+            assert!(take(1).is_err());
             assert_eq!(taken.next().await.unwrap().unwrap().len(), size);
         }
         assert!(taken.next().await.is_none());
         drop(taken);
         drop(body(bytes, share()));
-        assert!(budget.try_take(1 << 20).is_some());
+        assert!(take(1 << 20).is_ok());
     }
 }

@@ -13,54 +13,28 @@ use axum::{
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
+use engine::Tenant;
 use futures_util::{StreamExt, stream};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::{ApiConfig, error::ApiError};
+use crate::{
+    App,
+    budget::{Exhausted, Share},
+    error::ApiError,
+};
 
 /// So much of each request's body is not counted: a crowd of large ones keeps no small one out.
 const SMALL: u64 = 16 << 10;
-
-/// Memory for bodies, of requests or of answers, counted in KiB: a crowd of large ones is refused, not swapped.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    free: Arc<Semaphore>,
-    all: usize,
-}
 
 /// A body read whole, and its share of the budget.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) bytes: Bytes,
     /// Given back when the request is answered: until then the code or the queue holds what the body said.
-    pub(crate) share: OwnedSemaphorePermit,
-}
-
-impl Budget {
-    /// A budget of so many bytes.
-    pub fn new(bytes: u64) -> Self {
-        let all = usize::try_from(bytes >> 10).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(all)), all }
-    }
-
-    /// Bytes that are taken, and all there are.
-    pub(crate) fn usage(&self) -> (u64, u64) {
-        let taken = self.all.saturating_sub(self.free.available_permits());
-        ((taken as u64) << 10, (self.all as u64) << 10)
-    }
-
-    fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
-        self.try_take(bytes).ok_or(ApiError::BodiesTooLarge)
-    }
-
-    /// So much of it; none if there is not so much left.
-    pub(crate) fn try_take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        Arc::clone(&self.free).try_acquire_many_owned(kib).ok()
-    }
+    pub(crate) share: Share,
 }
 
 /// The length a body says it has.
@@ -72,18 +46,20 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
-    config: &ApiConfig,
-    budget: &Budget,
+    app: &App,
+    tenant: &Tenant,
 ) -> Result<Held, ApiError> {
+    let config = &app.config;
     let limit = config.max_body;
     let too_large = ApiError::BodyTooLarge { limit };
     let announced = announced(headers).unwrap_or_default();
     if announced > limit {
         return Err(too_large);
     }
+    let too_many = |Exhausted| ApiError::BodiesTooLarge;
     // Let go at once: what has not come takes no memory, and must not keep others out.
-    drop(budget.take(announced.saturating_sub(SMALL))?);
-    let mut share = budget.take(0)?;
+    drop(app.bodies.take(tenant, announced.saturating_sub(SMALL)).map_err(too_many)?);
+    let mut share = app.bodies.take(tenant, 0).map_err(too_many)?;
     let deadline = Instant::now() + config.body_total;
     let mut stream = body.into_data_stream();
     let mut read = BytesMut::new();
@@ -95,9 +71,7 @@ pub(crate) async fn read(
             Some(Ok(bytes)) if (read.len() + bytes.len()) as u64 > limit => return Err(too_large),
             Some(Ok(bytes)) => {
                 read.extend_from_slice(&bytes);
-                let counted = (read.len() as u64).saturating_sub(SMALL);
-                let taken = (share.num_permits() as u64) << 10;
-                share.merge(budget.take(counted.saturating_sub(taken))?);
+                share.grow_to((read.len() as u64).saturating_sub(SMALL)).map_err(too_many)?;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod budget;
 mod caller;
 mod document;
 mod error;
@@ -22,7 +23,7 @@ use keys::Keyring;
 use store::Store;
 use telemetry::{Metrics, Traces};
 
-pub use self::{body::Budget, router::router};
+pub use self::{budget::Budget, router::router};
 
 /// Limits of the HTTP surface itself.
 #[derive(Clone, Copy, Debug)]

@@ -37,7 +37,6 @@ use rmcp::{
     },
 };
 use telemetry::traces::RequestTrace;
-use tokio::sync::OwnedSemaphorePermit;
 use tower::Service;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -45,8 +44,8 @@ use uuid::Uuid;
 use self::calls::{CallId, Calls};
 use crate::{
     App,
-    answer::Share,
     body::{self, Held},
+    budget::Share,
     caller::Caller,
     document::{self, answers::Problem},
     error::ApiError,
@@ -107,7 +106,7 @@ struct Message {
 #[derive(Clone)]
 struct Baggage {
     /// The body's share of memory.
-    _share: Arc<OwnedSemaphorePermit>,
+    _share: Arc<Share>,
     arguments: Arc<str>,
     /// The answer's, once there is one.
     answer: Arc<OnceLock<Share>>,
@@ -157,7 +156,7 @@ pub(crate) async fn answer(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;
+    let Held { bytes, share } = body::read(&parts.headers, body, &app, &caller.tenant).await?;
     let message = calls::Message::peek(&bytes)?;
     if let Some(id) = message.cancels(&caller.tenant, session(&parts)) {
         calls.cancel(&id);

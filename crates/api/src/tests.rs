@@ -86,8 +86,8 @@ async fn with(keys: Option<Keyring>, queue_size: u32, traces: Traces, test: impl
         body_idle: Duration::from_millis(200),
         body_total: Duration::from_millis(500),
     };
-    let bodies = Budget::new(24 << 10);
-    let answers = Budget::new(1 << 20);
+    let bodies = Budget::new(24 << 10, false);
+    let answers = Budget::new(1 << 20, false);
     let router =
         router(App { engine: engine.clone(), store, keys, config, bodies, answers, metrics, traces });
     let service = Service { router, engine, driver, _folder: folder };

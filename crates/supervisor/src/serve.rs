@@ -117,8 +117,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         store,
         keys: keyring.clone(),
         config: config.api,
-        bodies: Budget::new(config.bodies),
-        answers: Budget::new(config.answers),
+        bodies: Budget::new(config.bodies, keyring.is_some()),
+        answers: Budget::new(config.answers, keyring.is_some()),
         metrics,
         traces: traces.clone(),
     };

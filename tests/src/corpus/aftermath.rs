@@ -28,7 +28,7 @@ impl Peace {
         let [pool] = stage.metrics(["code_sandbox_pool_size"]).await;
         let peace = Self { descriptors: usize::MAX, memory: u64::MAX, pool };
         peace.returns(stage, Duration::from_secs(60)).await.unwrap();
-        Self { descriptors: stage.product.descriptors(), memory: stage.product.memory("RssAnon"), pool }
+        Self { descriptors: stage.service.descriptors(), memory: stage.service.memory(), pool }
     }
 
     /// Waits until it is so again; else says what is not.
@@ -56,15 +56,15 @@ impl Peace {
         if ready != self.pool {
             return Err(format!("{ready} containers stand ready, for a pool of {}", self.pool));
         }
-        let there = stage.product.containers().await.len();
+        let there = stage.service.containers().await.len();
         if there != self.pool {
             return Err(format!("there are {there} containers, for a pool of {}", self.pool));
         }
-        let descriptors = stage.product.descriptors();
+        let descriptors = stage.service.descriptors();
         if descriptors > self.descriptors.saturating_add(DESCRIPTORS) {
             return Err(format!("{descriptors} descriptors are open, {} in peace", self.descriptors));
         }
-        let memory = stage.product.memory("RssAnon");
+        let memory = stage.service.memory();
         if memory > self.memory.saturating_add(MEMORY) {
             return Err(format!("{} MiB of memory are in use, {} in peace", memory >> 20, self.memory >> 20));
         }

@@ -107,7 +107,7 @@ impl Step {
         if let Some(raw) = &self.raw {
             let authorization = stage.authorization(self.tenant()).unwrap_or_default();
             let pieces = raw.pieces().into_iter().map(|piece| piece.with_key(&authorization)).collect();
-            let address = stage.product.url("").replace("http://", "");
+            let address = stage.service.url("").replace("http://", "");
             let answer = raw::converse(&address, pieces, Duration::from_secs_f64(self.limit())).await?;
             return Ok(Answer { http: answer.http, headers: answer.headers, body: answer.body });
         }

@@ -1,12 +1,14 @@
 //! The service that a corpus is played against, and who uses it.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 
 use reqwest::{Client, RequestBuilder};
-use tempfile::TempDir;
 
 use super::contract::Contract;
-use crate::{Product, keys::new_key};
+use crate::{
+    keys::new_key,
+    service::{Service, repository},
+};
 
 /// Tenants and their limits in the keys file.
 const TENANTS: [(&str, &str); 3] =
@@ -14,15 +16,14 @@ const TENANTS: [(&str, &str); 3] =
 /// What the bystander has uploaded as `secret`: nobody else may ever see it.
 const SECRET: &str = "the-bystanders-own-9d1c77";
 
-/// A control plane with all its defaults, as `API_KEYS_DIR=keys make up` starts it, and the keys of its tenants.
+/// The service with all its defaults, and the keys of its tenants.
 #[derive(Debug)]
 pub struct Stage {
-    /// The control plane.
-    pub product: Product,
+    /// As `API_KEYS_DIR=keys make up` starts it.
+    pub service: Service,
     pub(super) contract: Contract,
     keys: BTreeMap<&'static str, String>,
     client: Client,
-    _folder: TempDir,
 }
 
 impl Stage {
@@ -35,19 +36,18 @@ impl Stage {
             writeln!(file, "{} {limits}", line.trim()).unwrap();
             keys.insert(tenant, key);
         }
-        let path = folder.path().join("api-keys");
-        fs::write(&path, file).unwrap();
-        let product = Product::start_with_defaults(&["--api-keys-file", path.to_str().unwrap()]).await;
+        fs::write(folder.path().join("api-keys"), file).unwrap();
+        let service = Service::start(folder).await;
         // No connection is kept: what is open after a case is the service's own.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-        let (_, document) = product.get("/openapi.json").await.unwrap();
+        let document = client.get(service.url("/openapi.json")).bearer_auth(&keys["bystander"]).send().await;
+        let document = document.unwrap().json().await.unwrap();
         let mut secrets: Vec<_> = keys.values().cloned().collect();
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().display().to_string();
-        let data = product.data_dir().display().to_string();
         let sockets = ["/var/lib/docker", "code-sandbox-run-", SECRET].map(str::to_owned);
-        secrets.extend([workspace, data, product.instance()].into_iter().chain(sockets));
+        let here = [repository().display().to_string(), service.instance().to_owned()];
+        secrets.extend(here.into_iter().chain(sockets));
         let contract = Contract::new(document, secrets);
-        let stage = Self { product, contract, keys, client, _folder: folder };
+        let stage = Self { service, contract, keys, client };
         let upload = stage.request("POST", "/upload_data/secret", "bystander").body(SECRET);
         assert!(upload.send().await.unwrap().status().is_success());
         stage
@@ -60,7 +60,7 @@ impl Stage {
     }
 
     pub(super) fn request(&self, method: &str, path: &str, tenant: &str) -> RequestBuilder {
-        let request = self.client.request(method.parse().unwrap(), self.product.url(path));
+        let request = self.client.request(method.parse().unwrap(), self.service.url(path));
         let request = request.timeout(Duration::from_secs(120));
         match self.authorization(tenant) {
             Some(authorization) => request.header("authorization", authorization),

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::Call;
 use crate::{
-    answer::Share,
+    answer,
     error::ApiError,
     routes::execute::request_of,
     wire::{Utf8, execute},
@@ -40,7 +40,7 @@ pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, Api
         Some(token) => follow(app, request, token, &context.peer).await?,
         None => app.engine.execute(request).await?,
     };
-    if let Some(share) = Share::of(&outcome, &app.answers)? {
+    if let Some(share) = answer::share(&outcome, &app.answers, &caller.tenant)? {
         // A request has one answer.
         let _ = answer.set(share);
     }

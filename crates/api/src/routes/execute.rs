@@ -10,14 +10,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::ExecutionRequest;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::is_json;
 use crate::{
-    App,
-    answer::{self, Share},
+    App, answer,
     body::{self, Held},
+    budget::Share,
     caller::Caller,
     document::{self, answers},
     error::ApiError,
@@ -28,7 +27,7 @@ use crate::{
 /// What is to be executed, and the share of the body budget that it takes until it is answered.
 pub(crate) struct Asked {
     request: ExecutionRequest,
-    share: OwnedSemaphorePermit,
+    share: Share,
 }
 
 impl FromRequest<App> for Asked {
@@ -42,7 +41,7 @@ impl FromRequest<App> for Asked {
         if !is_json(&parts.headers) {
             return Err(ApiError::NotJson);
         }
-        let Held { bytes, share } = body::read(&parts.headers, body, &app.config, &app.bodies).await?;
+        let Held { bytes, share } = body::read(&parts.headers, body, app, &caller.tenant).await?;
         Ok(Self { request: request_of(app, &caller, id, &bytes)?, share })
     }
 }
@@ -85,13 +84,13 @@ pub(crate) async fn execute(
     State(app): State<App>,
     Asked { request, share: _share }: Asked,
 ) -> Result<Response, ApiError> {
-    let id = request.id;
+    let (id, tenant) = (request.id, request.tenant.clone());
     let mut outcome = app.engine.execute(request).await?;
-    let share = Share::of(&outcome, &app.answers)?;
+    let share = answer::share(&outcome, &app.answers, &tenant)?;
     let turn = outcome.turn.take();
     let answer = execute::Response::new(id, outcome);
     let Some(share) = share else { return Ok((NOT_STORED, Json(answer)).into_response()) };
-    let mut json = Vec::with_capacity(share.capacity());
+    let mut json = answer::buffer(&share);
     serde_json::to_writer(&mut json, &answer).map_err(|_| ApiError::Internal)?;
     drop((answer, turn));
     let content_type = [(header::CONTENT_TYPE, mime::APPLICATION_JSON.as_ref())];

@@ -13,7 +13,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use engine::{ExecuteError, Live, Outcome, Output};
+use engine::{ExecuteError, Live, Outcome, Output, Tenant};
 use futures_util::{StreamExt, stream};
 use telemetry::traces::RequestTrace;
 use tokio::{
@@ -26,9 +26,8 @@ use uuid::Uuid;
 
 use super::{Asked, NOT_STORED};
 use crate::{
-    App,
-    answer::Share,
-    body::Budget,
+    App, answer,
+    budget::{Budget, Share},
     document::{self, answers},
     error::ApiError,
     wire::{event_schema::StreamEvent, events::Events, execute},
@@ -71,7 +70,7 @@ pub(crate) async fn stream(
     Extension(trace): Extension<RequestTrace>,
     Asked { request, share }: Asked,
 ) -> Result<Response, ApiError> {
-    let id = request.id;
+    let (id, tenant) = (request.id, request.tenant.clone());
     let answers = app.answers.clone();
     let (live, mut outputs) = Live::new();
     let run = trace.follow(async move {
@@ -86,7 +85,7 @@ pub(crate) async fn stream(
     };
     let events = Events::new(id);
     let following =
-        Following { id, run: Some(run), outputs, next: Some(first), events, answers, share: None };
+        Following { id, run: Some(run), outputs, next: Some(first), events, answers, tenant, share: None };
     let steps = stream::unfold(following, Following::step);
     Ok(respond(steps.flat_map(stream::iter)))
 }
@@ -106,6 +105,7 @@ struct Following {
     next: Option<Output>,
     events: Events,
     answers: Budget,
+    tenant: Tenant,
     /// Of what is told at the end.
     share: Option<Share>,
 }
@@ -119,9 +119,9 @@ impl Following {
                 Some(output) => self.events.tell(output),
                 None => {
                     let outcome = ended(self.run.take()?.await);
-                    let last = match outcome
-                        .and_then(|outcome| Ok((Share::of(&outcome, &self.answers)?, outcome)))
-                    {
+                    let last = match outcome.and_then(|outcome| {
+                        Ok((answer::share(&outcome, &self.answers, &self.tenant)?, outcome))
+                    }) {
                         Ok((share, outcome)) => {
                             self.share = share;
                             self.events.finish(self.id, outcome)
