@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use nix::unistd::getuid;
 use tempfile::TempDir;
 
 use crate::{docker, eventually};
@@ -60,6 +61,10 @@ impl Service {
             .env("PORT", self.port.to_string())
             .env("API_KEYS_DIR", self.keys.path())
             .env("SANDBOX_FLAGS", "--log-level debug");
+        // What a process has open is told to its own user and to root.
+        if !getuid().is_root() {
+            script.env("SANDBOX_USER", format!("{}:0", getuid()));
+        }
         script
     }
 
