@@ -23,7 +23,6 @@ pub struct Service {
     /// Process id of the control plane, as this machine sees it.
     pid: String,
     instance: String,
-    up: bool,
 }
 
 impl Service {
@@ -31,14 +30,8 @@ impl Service {
     pub async fn start(keys: TempDir) -> Self {
         // Free a moment ago; nothing else here takes ports by chance.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut service = Self {
-            port,
-            keys,
-            container: String::new(),
-            pid: String::new(),
-            instance: String::new(),
-            up: true,
-        };
+        let mut service =
+            Self { port, keys, container: String::new(), pid: String::new(), instance: String::new() };
         let started = service.script("up.sh").output().unwrap();
         assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
         let project = format!("label=com.docker.compose.project={}", project());
@@ -102,26 +95,18 @@ impl Service {
     }
 
     /// Ends it as an operator would, and checks that it leaves nothing.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         let stopped = self.script("down.sh").output().unwrap();
         assert!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
-        let left = self.containers().await;
-        self.forget();
-        assert_eq!(left, BTreeSet::default(), "containers left behind");
-    }
-
-    /// Everything of it, its data too.
-    fn forget(&mut self) {
-        if std::mem::take(&mut self.up) {
-            let _ = self.script("down.sh").output();
-            let _ = Command::new("docker").args(["volume", "rm", &format!("{}_data", project())]).output();
-        }
+        assert_eq!(self.containers().await, BTreeSet::default(), "containers left behind");
     }
 }
 
 impl Drop for Service {
+    /// Its data goes as well.
     fn drop(&mut self) {
-        self.forget();
+        let _ = self.script("down.sh").output();
+        let _ = Command::new("docker").args(["volume", "rm", &format!("{}_data", project())]).output();
     }
 }
 

@@ -97,6 +97,7 @@ pub(super) struct Actor {
 /// What changes.
 #[derive(Default)]
 pub(super) struct State {
+    /// In the order of their starts.
     standing: Vec<Kept>,
     waiting: VecDeque<Waiter>,
     /// What was last told of those that stand ready.
@@ -185,7 +186,7 @@ impl Actor {
         }
         gone.sort_unstable();
         for index in gone.into_iter().rev() {
-            self.state.standing.swap_remove(index);
+            self.state.standing.remove(index);
         }
         self.state.waiting = waiting.into_iter().flatten().collect();
         self.pace.set_pressed(!self.state.waiting.is_empty());

@@ -1,7 +1,7 @@
 //! What the pool does next: a pure function of what is warm, wanted and running. No clock, no I/O.
 //!
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
-//!    else the warmest. Between tenants the last of several is kept for who has nothing running.
+//!    else the warmest; of several the one that has stood longest. Between tenants the last of several is kept for who has nothing running.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
@@ -46,6 +46,7 @@ pub(super) struct Waiting {
 /// Everything a decision rests on.
 #[derive(Clone, Debug)]
 pub(super) struct Situation {
+    /// In the order of their starts.
     pub(super) standing: Vec<Standing>,
     /// In order of arrival.
     pub(super) waiting: Vec<Waiting>,
@@ -158,11 +159,13 @@ impl Policy {
     }
 }
 
-/// The coldest container with this level, else the warmest.
+/// The coldest container with this level, else the warmest. Of several the one that has stood longest: whose runner has just
+/// started still rehearses.
 fn take_best(free: &mut Vec<(usize, Standing)>, level: usize) -> Option<usize> {
     let fits = free.iter().enumerate().filter(|(_, (_, container))| container.level >= level);
     let best = fits.min_by_key(|(_, (_, container))| container.level);
-    let best = best.or_else(|| free.iter().enumerate().max_by_key(|(_, (_, container))| container.level));
+    let best =
+        best.or_else(|| free.iter().enumerate().rev().max_by_key(|(_, (_, container))| container.level));
     let at = best.map(|(at, _)| at)?;
     Some(free.remove(at).0)
 }

@@ -127,6 +127,20 @@ async fn containers_killed_while_they_stand_ready_cost_no_request_and_are_replac
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_containers_go_in_the_order_of_their_starts() {
+    with_scripted_pool(3, answers, async |engine, driver, heard| {
+        for round in 1..6 {
+            until("the pool is warm", || heard.count("PoolWarm") >= round).await;
+            // The first was for the trial.
+            let oldest = driver.launched.lock().unwrap()[round].name.clone();
+            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+            until("the oldest is gone", || !driver.containers.lock().unwrap().contains_key(&oldest)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_leaves_the_last_container_to_who_has_nothing_running() {
     with_scripted_pool(2, answers, async |engine, driver, heard| {
         let of = |name| engine.execute(request_of(engine, name, ""));

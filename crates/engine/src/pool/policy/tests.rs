@@ -50,6 +50,14 @@ fn a_request_gets_the_coldest_container_that_has_what_it_imports_else_the_warmes
 }
 
 #[test]
+fn of_several_that_are_as_warm_the_one_that_has_stood_longest_goes_first() {
+    let standing = [ready(1), ready(0), ready(1), ready(0)];
+    for (level, chosen) in [(0, 1), (1, 0), (3, 0)] {
+        assert_eq!(leases(&POLICY.decide(&situation(&standing, &[wants(level)]))), [(chosen, 0)], "{level}");
+    }
+}
+
+#[test]
 fn an_empty_pool_is_filled_and_a_full_one_is_warmed_and_then_left_alone() {
     assert_eq!(POLICY.decide(&situation(&[], &[])), [Action::Start, Action::Start]);
     let warming = POLICY.decide(&situation(&[ready(0), ready(2), ready(3), ready(1)], &[]));
