@@ -30,7 +30,9 @@ def rehearse_as_child(script_of):
     """Run small programs from their frames to their results, to nowhere, and undo what that leaves behind in this process.
 
     `script_of`: what makes a Script of an execution and a report."""
-    import traceback  # noqa: F401  a failure of the code needs it, and it is dear where nothing else has drawn it in
+    # An uploaded file needs the one, a failure of the code the other, and they are dear where nothing else has drawn them in.
+    import pathlib  # noqa: F401
+    import traceback  # noqa: F401
 
     stderr, nowhere = os.dup(2), os.open("/dev/null", os.O_WRONLY)
     os.dup2(nowhere, 2)

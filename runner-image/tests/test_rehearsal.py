@@ -43,3 +43,10 @@ class Rehearsal(RunnerTest):
             time.sleep(0.4)
             conversation.execute(code)
             self.assertEqual(conversation.collect().status, status)
+
+    def test_what_a_failure_and_an_uploaded_file_need_is_imported_by_then(self):
+        conversation = self.conversation()
+        conversation.receive()
+        time.sleep(0.6)
+        conversation.execute("import sys\nmissing = {'pathlib', 'traceback'} - set(sys.modules)")
+        self.assertEqual(conversation.collect().result, {"missing": []})
