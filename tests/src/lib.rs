@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod docker;
 pub mod engine;
 pub mod keys;
+pub mod machine;
 pub mod product;
 pub mod service;
 

@@ -3,7 +3,6 @@
 use std::{
     fmt::{self, Display},
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{ExitStatus, Output, Stdio},
     sync::OnceLock,
@@ -22,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{docker, eventually};
+use crate::{docker, eventually, machine};
 
 /// A running control plane. Ends with [`Product::stop`]; a test that fails before leaves neither it nor its containers.
 #[derive(Debug)]
@@ -51,10 +50,9 @@ fn binary() -> &'static Path {
         if let Some(named) = std::env::var_os("TESTED_BINARY") {
             return named.into();
         }
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let built = std::process::Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "-p", "supervisor"])
-            .current_dir(workspace)
+            .current_dir(machine::repository())
             .status()
             .unwrap();
         assert!(built.success());
@@ -96,8 +94,7 @@ impl Product {
     }
 
     async fn spawn(folder: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        // Free a moment ago; nothing else here takes ports by chance.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = machine::free_port();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::from(docker::on_engine(binary()))
             .args(["--log-level", "debug"])
@@ -189,14 +186,12 @@ impl Product {
 
     /// Open file descriptors of the process.
     pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+        machine::descriptors(self.pid())
     }
 
     /// Resident memory, or its highest so far (`VmHWM`), in bytes.
     pub fn memory(&self, field: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        machine::memory(self.pid(), field)
     }
 
     /// Address of a path.

@@ -1,56 +1,42 @@
 //! The service as `make up` starts it: from its image, by Compose, with keys. One a test process.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use nix::unistd::getuid;
 use tempfile::TempDir;
 
-use crate::{docker, eventually};
+use crate::{
+    docker, eventually,
+    machine::{self, repository},
+};
 
-/// A running service under a Compose project of its own. Ends with [`Service::stop`]; a test that fails before leaves nothing of it.
+/// A running service. Ends with [`Service::stop`]; a test that fails before leaves nothing of it.
 #[derive(Debug)]
 pub struct Service {
-    port: u16,
-    keys: TempDir,
+    project: Project,
     container: String,
     /// Process id of the control plane, as this machine sees it.
     pid: String,
     instance: String,
 }
 
-impl Service {
-    /// Starts it with the folder that holds the file `api-keys`, and waits until its pool is warm.
-    pub async fn start(keys: TempDir) -> Self {
-        // Free a moment ago; nothing else here takes ports by chance.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut service =
-            Self { port, keys, container: String::new(), pid: String::new(), instance: String::new() };
-        let started = service.script("up.sh").output().unwrap();
-        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
-        let project = format!("label=com.docker.compose.project={}", project());
-        let api = ["ps", "-q", "--filter", &project, "--filter", "label=com.docker.compose.service=api"];
-        service.container = one_line(&api).await;
-        service.pid = one_line(&["inspect", "--format", "{{.State.Pid}}", &service.container]).await;
-        service.instance = one_line(&["exec", &service.container, "cat", "/data/instance-id"]).await;
-        eventually("the pool is warm", Duration::from_secs(60), || async {
-            service.log().contains("the pool is warm")
-        })
-        .await;
-        service
+/// Whatever Compose makes of it, to be taken away in the end, also where it did not come up.
+#[derive(Debug)]
+struct Project {
+    port: u16,
+    keys: TempDir,
+}
+
+impl Project {
+    fn name() -> String {
+        format!("code-sandbox-test-{}", std::process::id())
     }
 
-    /// One of the scripts behind `make`, for this service.
+    /// One of the scripts behind `make`, for this project.
     fn script(&self, name: &str) -> Command {
         let mut script = Command::new(repository().join("scripts").join(name));
         script
-            .env("COMPOSE_PROJECT_NAME", project())
+            .env("COMPOSE_PROJECT_NAME", Self::name())
             .env("PORT", self.port.to_string())
             .env("API_KEYS_DIR", self.keys.path())
             .env("SANDBOX_FLAGS", "--log-level debug");
@@ -61,6 +47,38 @@ impl Service {
         script
     }
 
+    fn run(&self, name: &str) {
+        let ran = self.script(name).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+impl Drop for Project {
+    /// Its data goes as well.
+    fn drop(&mut self) {
+        let _ = self.script("down.sh").output();
+        let _ = Command::new("docker").args(["volume", "rm", &format!("{}_data", Self::name())]).output();
+    }
+}
+
+impl Service {
+    /// Starts it with the folder that holds the file `api-keys`, and waits until its pool is warm.
+    pub async fn start(keys: TempDir) -> Self {
+        let project = Project { port: machine::free_port(), keys };
+        project.run("up.sh");
+        let of_project = format!("label=com.docker.compose.project={}", Project::name());
+        let api = ["ps", "-q", "--filter", &of_project, "--filter", "label=com.docker.compose.service=api"];
+        let container = one_line(&api).await;
+        let pid = one_line(&["inspect", "--format", "{{.State.Pid}}", &container]).await;
+        let instance = one_line(&["exec", &container, "cat", "/data/instance-id"]).await;
+        let service = Self { project, container, pid, instance };
+        eventually("the pool is warm", Duration::from_secs(60), || async {
+            service.log().contains("the pool is warm")
+        })
+        .await;
+        service
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         let logs = Command::new("docker").args(["logs", &self.container]).output().unwrap();
@@ -69,7 +87,7 @@ impl Service {
 
     /// Address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://127.0.0.1:{}{path}", self.project.port)
     }
 
     /// The label value of its containers.
@@ -84,39 +102,19 @@ impl Service {
 
     /// Open file descriptors of the control plane.
     pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid)).unwrap().count()
+        machine::descriptors(&self.pid)
     }
 
     /// Its memory that is no file's, in bytes.
     pub fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+        machine::memory(&self.pid, "RssAnon")
     }
 
     /// Ends it as an operator would, and checks that it leaves nothing.
     pub async fn stop(self) {
-        let stopped = self.script("down.sh").output().unwrap();
-        assert!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
+        self.project.run("down.sh");
         assert_eq!(self.containers().await, BTreeSet::default(), "containers left behind");
     }
-}
-
-impl Drop for Service {
-    /// Its data goes as well.
-    fn drop(&mut self) {
-        let _ = self.script("down.sh").output();
-        let _ = Command::new("docker").args(["volume", "rm", &format!("{}_data", project())]).output();
-    }
-}
-
-/// Where the project's files are.
-pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn project() -> String {
-    format!("code-sandbox-test-{}", std::process::id())
 }
 
 /// What a docker command prints, which is one line.

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 use reqwest::{Client, RequestBuilder};
 
 use super::contract::Contract;
-use crate::{
-    keys::new_key,
-    service::{Service, repository},
-};
+use crate::{keys::new_key, machine::repository, service::Service};
 
 /// Tenants and their limits in the keys file.
 const TENANTS: [(&str, &str); 3] =
