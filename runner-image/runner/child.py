@@ -24,7 +24,7 @@ from display import Display
 from encode import json_text
 from error_line import error_line
 from figures import Figures
-from frames import ProtocolError
+from frames import STARTED, ProtocolError
 from inputs import Inputs
 from kernel import become_ordinary
 from regain import reset_signals_of_runner
@@ -106,7 +106,10 @@ def close_all_but(kept):
 
 
 def start(run, execution):
-    """Tell the parent, and give up the conversation: from here on this process is user code's."""
+    """Tell control plane and parent, and give up the conversation: from here on this process is user code's."""
+    # Not left to the parent: were it killed before its next step, the code would have run, and the control plane would have it run
+    # again elsewhere. The pipe holds no more than answers to preloads, so that it takes this at once.
+    run.channel.send(STARTED)
     run.channel.close()
     say_start(run.start_writer, execution, bytes(run.channel.decoder.buffer))
     ends = run.child_ends()
@@ -140,11 +143,13 @@ class Script:
         self.leave()
 
     def execute(self, problem=None):
+        code, names = self.execution.source, self.main.__dict__
         # After the start: importing pandas for a bare `pd` is on the code's own time.
         self.latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
-        self.aliases = {"data": self.uploaded, **source.import_aliases(self.execution.source, self.main.__dict__)}
+        aliases, failure = source.import_aliases(code, names)
+        self.aliases = {"data": self.uploaded, **aliases}
         started = monotonic()
-        self.outcome = source.refused(problem) if problem else source.run(self.execution.source, self.main.__dict__)
+        self.outcome = source.refused(problem) if problem else source.run(code, names, failure)
         exit_threads.wait()
         self.elapsed = monotonic() - started
 

@@ -9,7 +9,8 @@ The child holds the conversation until the code is there, so that what it has im
 code runs, with nothing copied; it gives up its ends before the code's first line. The parent imports no library, never runs
 user code and believes nothing the child says from then on without checking it.
 
-Exit status: 0 after Finished, 70 if the control plane broke the protocol, 0 without Finished if it went away.
+Exit status: 0 after Finished, 70 if the control plane broke the protocol, 71 if the child failed before it said Started, 0 without
+Finished if the control plane went away.
 """
 
 import os

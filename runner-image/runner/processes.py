@@ -3,7 +3,7 @@
 import os
 import select
 import time
-from _signal import SIG_BLOCK, SIGCHLD, SIGKILL, SIGSTOP, SIGUSR1, pthread_sigmask, set_wakeup_fd, signal
+from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGCHLD, SIGKILL, SIGSTOP, SIGUSR1, pthread_sigmask, set_wakeup_fd, signal
 
 
 class Processes:
@@ -65,6 +65,7 @@ class Processes:
         A killed process may take a moment to go (a large address space), so this waits for SIGCHLD, at most `patience`
         seconds in all: what is left after that goes with the container.
         """
+        pthread_sigmask(SIG_UNBLOCK, [SIGCHLD, SIGUSR1])
         give_up = time.monotonic() + patience
         while time.monotonic() < give_up:
             self._signal_all(SIGKILL)

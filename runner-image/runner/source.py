@@ -43,15 +43,16 @@ class SourceLoader:
         return self.source
 
 
-def run(source, namespace):
-    """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it."""
+def run(source, namespace, failure):
+    """Compile and execute; whatever happens becomes an Outcome, printed to stderr where Python would print it. `failure`: it has
+    failed already, when its aliases were imported."""
     source = source.removeprefix("\ufeff")
     # No modification time: such an entry is never dropped as out of date.
     # A line ends where Python's parser says, not at every character that str.splitlines takes for an end.
     lines = list(StringIO(source, newline=""))
     linecache.cache[FILENAME] = (len(source), None, lines, FILENAME)
     try:
-        error = _execute(source, namespace)
+        error = _execute(source, namespace, failure)
     except BaseException as late:
         # A timer of the user's went off after their last line and before their handlers were gone.
         error = late
@@ -73,9 +74,11 @@ def run(source, namespace):
         return Outcome("error", 1, "an exception that could not be described")
 
 
-def _execute(source, namespace):
+def _execute(source, namespace, failure):
     """The exception that ended the code, or None."""
     try:
+        if failure is not None:
+            return failure
         code = last_line.compile_keeping(source, FILENAME, TOP_LEVEL_AWAIT) \
             or compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
         if code.co_flags & COROUTINE:
@@ -173,23 +176,26 @@ def _print(text):
 
 
 def import_aliases(source, namespace):
-    """Put pandas and numpy into `namespace` if the code uses `pd` or `np` and binds neither; returns the names put there."""
+    """Put pandas and numpy into `namespace` if the code uses `pd` or `np` and binds neither: ({name: module} put there, the exception
+    of a file of the request that stands in for one of them, or None)."""
     if not any(_mentions(source, alias) for alias in ALIASES):
-        return {}
+        return {}, None
     try:
         from warnings import catch_warnings
 
         with catch_warnings(action="ignore"):  # they come with the real compilation
             unbound = _names_used_but_not_bound(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}  # the real compilation says it better
+        return {}, None  # the real compilation says it better
     aliases = {}
     for alias in ALIASES.keys() & unbound - namespace.keys():
         try:
             aliases[alias] = namespace[alias] = __import__(ALIASES[alias])
         except ImportError:
             pass  # not in this image: the code's own NameError is the right answer
-    return aliases
+        except BaseException as failure:
+            return aliases, failure
+    return aliases, None
 
 
 def _mentions(source, name):

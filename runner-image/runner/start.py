@@ -40,18 +40,22 @@ def ask_for_rehearsal(writer):
 def await_start(reader, rehearse):
     """The Start, or None if the child ended without one."""
     data = bytearray()
-    wanted = _LENGTHS.size
-    while len(data) < wanted:
+    at = _LENGTHS.size
+    while True:
+        # One read may bring the call for the rehearsal and the start: this process may have got no processor for that long.
+        while len(data) >= at:
+            limits, leftover, stdin = _LENGTHS.unpack_from(data)
+            end = at + limits + leftover + stdin
+            if limits == 0:
+                del data[:at]
+                rehearse()
+            elif len(data) >= end:
+                leftover_at = at + limits
+                stdin_at = leftover_at + leftover
+                return Start(loads(data[at:leftover_at]), bytes(data[leftover_at:stdin_at]), bytes(data[stdin_at:end]))
+            else:
+                break
         chunk = os.read(reader, READ_SIZE)
         if not chunk:
             return None
         data += chunk
-        if wanted == _LENGTHS.size <= len(data):
-            limits, leftover, stdin = _LENGTHS.unpack_from(data)
-            if limits == 0:
-                rehearse()
-                del data[:_LENGTHS.size]
-                continue
-            wanted += limits + leftover + stdin
-    at = _LENGTHS.size
-    return Start(loads(data[at:at + limits]), bytes(data[at + limits:at + limits + leftover]), bytes(data[wanted - stdin:wanted]))

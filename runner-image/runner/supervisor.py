@@ -36,7 +36,7 @@ from start import await_start
 from verdict import CANCELLED, COLLECTING, LEAVING, MEMORY_LIMIT, OUTPUT_LIMIT, TIMEOUT, Verdict, judge
 from verdict import LEFT as HAS_LEFT
 
-# Seconds. The control plane gives up two seconds after the run's deadline: everything here ends before that.
+# Seconds. The control plane gives up 1.9 s after the run's deadline: the report is complete before that, and what is left is to kill.
 COLLECTING_LIMIT = 15.0
 LEAVING_LIMIT = 1.0
 AFTER_DEADLINE = 1.5
@@ -183,10 +183,10 @@ class Supervision:
 
     def finish(self):
         self.watch()
-        # What is stopped may wake up again by a signal that it has arranged for: not while there are files of its to be read.
-        if self.cause == HAS_LEFT and is_empty(self.workspace):
+        if self.cause == HAS_LEFT:
             self.processes.stop_all()
-        else:
+        # What is stopped may wake up again by a signal that it has arranged for: not while there are files of its to be read.
+        if self.cause != HAS_LEFT or not is_empty(self.workspace):
             self.processes.kill_all()
         self.answer()
 
@@ -218,8 +218,6 @@ class Supervision:
         self.run_deadline = self.deadline = self.started + start.timeout
         self.stdout.room = self.stderr.room = start.output_limit
         self.files = OutputFiles(self.channel, start.given, start.max_output_files, start.files_limit)
-        # Before any other frame: from here on the code may have run, and must not run again elsewhere.
-        self.channel.send(frames.STARTED)
         self.cpu_before = self.counters.cpu_time(self.processes.main)
         self.stdin.provide(start.stdin)
         self.channel.decoder.feed(start.leftover)
@@ -239,6 +237,8 @@ class Supervision:
             now = time.monotonic()
             if self.deadline <= now:
                 self.look_at_report()
+                if self.cause is None and self.deadline > now:
+                    continue  # the code has just ended: there is time left to tell of it
                 self.cause = self.cause or (LEAVING if self.leaving else COLLECTING if self.ended else TIMEOUT)
                 return
             if self.next_look <= now:

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import sys
 import time
 
@@ -78,6 +79,17 @@ class ConversationTest(RunnerTest):
         conversation.process.stdin.close()
         self.assertEqual(conversation.exit_code(), 0)
         self.assert_gone(pids)
+
+    def test_started_is_said_before_the_code_runs_whatever_the_parent_does(self):
+        conversation = self.conversation()
+        conversation.receive()
+        os.kill(conversation.process.pid, signal.SIGSTOP)
+        conversation.execute("open('ran', 'x').close()")
+        deadline = time.monotonic() + 10
+        while not os.path.exists(os.path.join(conversation.workspace, "ran")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(conversation.process.pid, signal.SIGKILL)
+        self.assertEqual(conversation.receive(), (STARTED, b""))
 
     def test_cancel_kills_everything_and_keeps_the_output(self):
         conversation = self.ready()

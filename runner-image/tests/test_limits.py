@@ -21,6 +21,12 @@ class Time(RunnerTest):
         self.assert_timeout("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\nwhile True: pass")
         self.assert_timeout("import os\nos.kill(os.getpid(), 19)")
 
+    def test_code_that_ends_just_in_time_has_time_to_give_its_values(self):
+        # The parent looks at what the child says every quarter of a second, and so for the last time before the code ends.
+        slow = "import time\nclass Slow:\n def __repr__(self):\n  time.sleep(0.4)\n  return 'slow'\n __slots__ = ()\nx = Slow()\n"
+        answer = self.run_code(slow + "time.sleep(0.85)", timeout=1)
+        self.assertEqual((answer.status, answer.result, answer.omitted), ("ok", {"x": "slow"}, []))
+
     def test_a_long_call_that_holds_the_interpreter(self):
         self.assert_timeout("x = 7 ** (10 ** 8)")
 

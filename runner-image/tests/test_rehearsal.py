@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 
 from support import READY, RunnerTest
@@ -50,3 +52,14 @@ class Rehearsal(RunnerTest):
         time.sleep(0.6)
         conversation.execute("import sys\nmissing = {'pathlib', 'traceback'} - set(sys.modules)")
         self.assertEqual(conversation.collect().result, {"missing": []})
+
+    def test_a_parent_that_wakes_up_late_finds_rehearsal_and_start_in_one_piece(self):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        os.kill(conversation.process.pid, signal.SIGSTOP)
+        time.sleep(0.4)
+        conversation.execute("print(input())", stdin="late")
+        time.sleep(0.3)
+        os.kill(conversation.process.pid, signal.SIGCONT)
+        answer = conversation.collect()
+        self.assertEqual((answer.status, answer.stdout), ("ok", b"late\n"), conversation.process.stderr.read())

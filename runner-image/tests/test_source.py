@@ -40,6 +40,14 @@ class Script(RunnerTest):
         ):
             self.assertEqual(source._names_used_but_not_bound(code) & {"pd", "np"}, needed, code)
 
+    def test_a_file_of_the_request_in_the_place_of_numpy_fails_as_if_it_were_imported(self):
+        answer = self.run_code("x = np", given={"numpy.py": b"1/0"})
+        self.assertEqual((answer.status, answer.error), ("error", "ZeroDivisionError: division by zero"))
+        self.assertIn(b'numpy.py", line 1, in <module>\n    1/0\n', answer.stderr)
+        self.assertNotIn(b"/runner/", answer.stderr)
+        self.assertEqual(self.run_code("x = np", given={"numpy.py": b"raise SystemExit(3)"}).exit_code, 3)
+        self.assertIn("NameError", self.run_code("x = np", given={"numpy.py": b"import nothing_of_that_name"}).error)
+
     def test_lines_end_where_python_says(self):
         for code in ("x = 'a\u2028b\x0c\x85'\n1/0", "x = 1\r\n1/0\r\n", "x = 1\r1/0"):
             self.assertIn(b'main.py", line 2, in <module>\n    1/0\n', self.run_code(code).stderr)
