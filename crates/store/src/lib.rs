@@ -24,14 +24,12 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 pub use chrono::SecondsFormat;
-/// A moment.
-pub type Time = chrono::DateTime<chrono::Utc>;
 use futures_util::{TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
 use uuid::Uuid;
@@ -43,6 +41,9 @@ pub use self::{
     space::{InvalidSpaceName, Space, SpaceName},
     upload::{PutError, Upload},
 };
+
+/// A moment.
+pub type Time = chrono::DateTime<chrono::Utc>;
 
 /// How much may be stored, in bytes of values, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,8 @@ struct Shared {
     objects: LocalFileSystem,
     limits: StoreLimits,
     index: Index,
+    /// Replaced versions that the disk did not let go.
+    stuck: Mutex<Vec<Meta>>,
     /// Held for as long as the store is open.
     _lock: fs::File,
 }
@@ -141,7 +144,7 @@ impl Store {
             .map_err(|error| unusable(error.to_string()))?
             .with_fsync(true);
         let index = Index::new(limits.data_limit);
-        let shared = Shared { objects, limits, index, _lock: lock };
+        let shared = Shared { objects, limits, index, stuck: Mutex::default(), _lock: lock };
         let foreign = shared.load().await.map_err(|error| unusable(error.to_string()))?;
         if let Some(name) = foreign.first() {
             return Err(OpenError::Foreign(root.join(name)));
@@ -162,13 +165,16 @@ impl Store {
         Usage { values, bytes, limit: self.shared.limits.data_limit }
     }
 
-    /// Deletes what has expired, and says how much that was. It is invisible before that already.
+    /// Deletes what has expired, and says how much that was; and what was replaced but could not be deleted then. Both are invisible
+    /// before that already.
     pub async fn sweep(&self) -> Result<usize, DeleteError> {
         let (shared, expired) = (Arc::clone(&self.shared), self.shared.index.expired());
         let count = expired.len();
-        unless_dropped(async move { shared.delete_all(expired).await })
-            .await
-            .unwrap_or(Err(DeleteError::Aborted))?;
+        let work = async move {
+            let deleted = shared.delete_all(expired).await;
+            shared.discard_stuck(|_| true).await.and(deleted)
+        };
+        unless_dropped(work).await.unwrap_or(Err(DeleteError::Aborted))?;
         Ok(count)
     }
 }
@@ -206,8 +212,9 @@ impl Shared {
         Ok(foreign)
     }
 
-    /// Deletes a value: first from the disk, so that nothing that was answered as deleted comes back.
+    /// Deletes a value: first from the disk, so that nothing that was answered as deleted comes back, nor what it had replaced.
     async fn delete(&self, meta: &Meta) -> Result<(), DeleteError> {
+        self.discard_stuck(|older| older.space == meta.space && older.key == meta.key).await?;
         self.discard(meta).await.map_err(DeleteError::Disk)?;
         self.index.remove(meta);
         Ok(())
@@ -220,6 +227,30 @@ impl Shared {
             outcome = self.delete(&meta).await.and(outcome);
         }
         outcome
+    }
+
+    /// Deletes a version that has been replaced, now or with the next sweep.
+    async fn discard_replaced(&self, older: Meta) {
+        if self.discard(&older).await.is_err() {
+            self.stuck().push(older);
+        }
+    }
+
+    /// One that still cannot be deleted does not save the others.
+    async fn discard_stuck(&self, which: impl Fn(&Meta) -> bool) -> Result<(), DeleteError> {
+        let mut outcome = Ok(());
+        let tried: Vec<_> = self.stuck().extract_if(.., |meta| which(meta)).collect();
+        for meta in tried {
+            if let Err(error) = self.discard(&meta).await {
+                self.stuck().push(meta);
+                outcome = Err(DeleteError::Disk(error));
+            }
+        }
+        outcome
+    }
+
+    fn stuck(&self) -> MutexGuard<'_, Vec<Meta>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Deletes the object of a version and gives its room back, once: of two at the same time one finds nothing.

@@ -1,10 +1,12 @@
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 
-use crate::{ContentType, Key, Meta, OpenError, PutError, Space, SpaceName, Store, StoreLimits};
+use crate::{
+    ContentType, Key, Meta, OpenError, PutError, Space, SpaceName, Store, StoreLimits, header::Header,
+};
 
 mod expiry;
 mod spaces;
@@ -72,6 +74,30 @@ async fn replacing_deleting_and_clearing_leave_no_file_behind() {
     assert_eq!((get(&store, "a").await, files(&folder)), (None, 1));
     store.clear().await.unwrap();
     assert_eq!((all(&store).len(), files(&folder)), (0, 0));
+}
+
+#[tokio::test]
+async fn what_the_disk_does_not_let_go_when_it_is_replaced_is_deleted_later_and_never_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let space = open(folder.path()).await;
+    let older =
+        folder.path().join("objects").join(put(&space, "a", b"older").await.unwrap().version.to_string());
+    // A folder where the file was: it cannot be deleted as one.
+    fs::remove_file(&older).unwrap();
+    fs::create_dir(&older).unwrap();
+    put(&space, "a", b"newer").await.unwrap();
+    let store = Store { shared: Arc::clone(&space.shared) };
+    let taken =
+        |values: [&[u8]; 2]| values.iter().map(|value| Header::SIZE + value.len() as u64).sum::<u64>();
+    assert_eq!(store.usage().bytes, taken([b"older", b"newer"]));
+    assert!(store.sweep().await.is_err());
+    assert!(space.delete(&key("a")).await.is_err(), "at the next start the older value would be back");
+    assert_eq!(get(&space, "a").await.unwrap(), b"newer");
+    fs::remove_dir(&older).unwrap();
+    fs::write(&older, b"").unwrap();
+    assert_eq!(store.sweep().await.unwrap(), 0);
+    assert_eq!((store.usage().bytes, older.exists()), (Header::SIZE + 5, false));
+    assert!(space.delete(&key("a")).await.unwrap());
 }
 
 #[tokio::test]

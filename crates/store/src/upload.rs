@@ -133,8 +133,7 @@ impl Upload {
         // The room is the value's now.
         self.room.bytes = 0;
         if let Some(older) = self.shared.index.insert(meta.clone()) {
-            // It is nobody's value any more; a file that stays is deleted at the next start.
-            let _ = self.shared.discard(&older).await;
+            self.shared.discard_replaced(older).await;
         }
         Ok(meta)
     }

@@ -23,9 +23,9 @@ pub(crate) fn start(keys: Option<KeysFile>, store: Store, ttl: Option<Duration>)
     if let Some(keys) = keys {
         tasks.spawn(watch(keys));
     }
-    if let Some(ttl) = ttl {
-        tasks.spawn(sweep(store, (ttl / 10).clamp(SHORTEST_SWEEP_INTERVAL, LONGEST_SWEEP_INTERVAL)));
-    }
+    // Without a time to live, for what the disk did not let go when it was replaced.
+    let interval = ttl.map_or(LONGEST_SWEEP_INTERVAL, |ttl| ttl / 10);
+    tasks.spawn(sweep(store, interval.clamp(SHORTEST_SWEEP_INTERVAL, LONGEST_SWEEP_INTERVAL)));
     tasks
 }
 
@@ -46,8 +46,12 @@ async fn sweep(store: Store, interval: Duration) {
         match store.sweep().await {
             Ok(0) => {}
             Ok(count) => info!(count, "expired data deleted"),
-            Err(DeleteError::Disk(source)) => error!(error = %source, "expired data cannot be deleted"),
-            Err(error @ DeleteError::Aborted) => error!(%error, "expired data cannot be deleted"),
+            Err(DeleteError::Disk(source)) => {
+                error!(error = %source, "data that is nobody's any more cannot be deleted")
+            }
+            Err(error @ DeleteError::Aborted) => {
+                error!(%error, "data that is nobody's any more cannot be deleted")
+            }
         }
     }
 }
