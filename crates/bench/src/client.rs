@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use reqwest::{
     Client, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 
 use crate::{Result, reason};
@@ -43,14 +43,25 @@ pub(crate) struct Reply {
 
 impl Target {
     pub(crate) fn new(port: u16) -> Result<Self> {
+        Self::build(format!("http://127.0.0.1:{port}").into(), HeaderMap::new())
+    }
+
+    /// The same server with a tenant's key.
+    pub(crate) fn with_key(&self, key: &str) -> Result<Self> {
+        let bearer = HeaderValue::try_from(format!("Bearer {key}"))?;
+        Self::build(Arc::clone(&self.base), HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+    }
+
+    fn build(base: Arc<str>, headers: HeaderMap) -> Result<Self> {
         let client = Client::builder()
+            .default_headers(headers)
             .no_proxy()
             .http1_only()
             .tcp_nodelay(true)
             .pool_idle_timeout(IDLE)
             .timeout(LIMIT)
             .build()?;
-        Ok(Self { client, base: format!("http://127.0.0.1:{port}").into() })
+        Ok(Self { client, base })
     }
 
     /// `POST /execute_code`.

@@ -1,6 +1,7 @@
 //! One run over everything that is promised: the parts take the same product in turns with what they compare it to.
 
 mod burst;
+mod flood;
 mod latency;
 mod memory;
 mod quiet;
@@ -31,6 +32,9 @@ pub(crate) async fn measure(
         let measured = speed(engine, options, plan, &product, &raw, report).await;
         let stopped = product.stop().await;
         measured.and(stopped)?;
+    }
+    if plan.wants(Part::Flood) {
+        flood::measure(engine, options, plan, &FLAGS, report).await?;
     }
     if plan.wants(Part::Memory) {
         progress("memory");

@@ -107,6 +107,8 @@ pub(crate) enum Part {
     Burst,
     /// What a service costs that nobody calls.
     Quiet,
+    /// One call a second beside another tenant's flood.
+    Flood,
     /// The control plane's memory.
     Memory,
 }

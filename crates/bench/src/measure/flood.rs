@@ -1,0 +1,115 @@
+//! One call a second of a tenant, alone and while another tenant keeps two hundred calls inside.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use engine::Tenant;
+use keys::NewKey;
+use tempfile::NamedTempFile;
+use tokio::time::{interval, sleep};
+
+use crate::{
+    Result,
+    client::Target,
+    code::Code,
+    docker::Engine,
+    load::{Times, closed_loop},
+    options::{Options, Plan},
+    product::Product,
+    report::{Bound, Report, percentiles, progress, rates},
+    stats::{Samples, Window, ratio},
+};
+
+const FLOOD: usize = 200;
+/// The pool is used up by then.
+const RAMP: Duration = Duration::from_secs(5);
+const HEADER: [&str; 7] =
+    ["one call a second", "calls", "p50", "p95", "p99", "max", "rates of the flood, per s"];
+
+pub(super) async fn measure(
+    engine: &Engine,
+    options: &Options,
+    plan: &Plan,
+    flags: &[&str],
+    report: &mut Report,
+) -> Result<()> {
+    let keys = NamedTempFile::new()?;
+    let (single, flood) = (NewKey::generate()?, NewKey::generate()?);
+    let line = |name: &str, key: &NewKey| Ok::<_, crate::Failure>(key.line(&Tenant::try_from(name)?));
+    fs::write(&keys, format!("{}\n{}\n", line("single", &single)?, line("flood", &flood)?))?;
+    let keys_file = format!("--api-keys-file={}", keys.path().display());
+    let product = Product::start(engine, options, "flood", &[flags, &[&keys_file]].concat()).await?;
+    let target = |key: &NewKey| product.target().with_key(key.as_str());
+    let measured = in_turns(plan, &product, &target(&single)?, &target(&flood)?, report).await;
+    let stopped = product.stop().await;
+    measured.and(stopped)
+}
+
+async fn in_turns(
+    plan: &Plan,
+    product: &Product,
+    single: &Target,
+    flood: &Target,
+    report: &mut Report,
+) -> Result<()> {
+    product.warm().await?;
+    let (mut alone, mut beside, mut floods) = (Samples::default(), Samples::default(), Vec::new());
+    for round in 1..=plan.rounds {
+        let quiet = once_a_second(single, plan.seconds).await?;
+        let late = async {
+            sleep(RAMP).await;
+            once_a_second(single, plan.seconds).await
+        };
+        let (loud, served) = tokio::try_join!(late, flooded(flood, plan.seconds))?;
+        let ended = Instant::now();
+        let p95 = |samples: &Samples| samples.percentile(95.0);
+        progress(&format!("flood {round}: p95 alone {:.2?}, beside it {:.2?}", p95(&quiet), p95(&loud)));
+        alone.extend(quiet.iter());
+        beside.extend(loud.iter());
+        floods.push(served);
+        product.warm_since(ended).await?;
+    }
+    let row = |what: &str, samples: &Samples, rates: String| {
+        let mut row = vec![what.to_owned()];
+        row.extend(percentiles(samples));
+        row.push(rates);
+        row
+    };
+    let rows = [row("alone", &alone, String::new()), row("beside the flood", &beside, rates(&floods))];
+    report.section(&format!("Beside {FLOOD} calls at once of another tenant"), &HEADER, &rows);
+    report.target(
+        format!("one call a second beside {FLOOD} at once of another tenant: p95 to that without them"),
+        ratio(beside.percentile(95.0), alone.percentile(95.0)),
+        Bound::AtMost(2.0),
+    );
+    Ok(())
+}
+
+async fn once_a_second(target: &Target, seconds: u64) -> Result<Samples> {
+    let mut seconds_begin = interval(Duration::from_secs(1));
+    let mut samples = Samples::default();
+    for _ in 0..seconds {
+        seconds_begin.tick().await;
+        let reply = target.execute(Code::Print.body()).await?;
+        Code::Print.check(&reply)?;
+        samples.extend([reply.took]);
+    }
+    Ok(samples)
+}
+
+async fn flooded(target: &Target, seconds: u64) -> Result<Window> {
+    let target = target.clone();
+    let times = Times { ramp: RAMP, window: Duration::from_secs(seconds) };
+    closed_loop(FLOOD, times, move |n| {
+        let target = target.clone();
+        async move {
+            let code = Code::Plain(n);
+            let reply = target.execute(code.body()).await?;
+            code.check(&reply)?;
+            Ok(reply.took)
+        }
+    })
+    .await
+}
