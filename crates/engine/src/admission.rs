@@ -15,6 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::fair::Leaves;
 use self::{
     fair::{Queue, Ticket, Turn},
     turn_time::TurnTime,
@@ -35,8 +36,8 @@ pub(crate) struct Admission {
 
 #[derive(Debug)]
 struct Inside {
-    /// Who waits is told of a turn, and whether it is a further one, by a message, and of having been pushed out by its absence.
-    queue: Queue<oneshot::Sender<bool>>,
+    /// Who waits is told of a turn, and what it leaves to others, by a message, and of having been pushed out by its absence.
+    queue: Queue<oneshot::Sender<Leaves>>,
     turn_time: TurnTime,
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct Place<'a> {
     admission: &'a Admission,
     tenant: Tenant,
     ticket: Ticket,
-    further: bool,
+    leaves: Leaves,
 }
 
 impl Admission {
@@ -104,8 +105,8 @@ impl Admission {
             biased;
             () = self.closed.cancelled() => Err(AdmissionError::Draining),
             turn = turn => match turn {
-                Ok(further) => {
-                    place.further = further;
+                Ok(leaves) => {
+                    place.leaves = leaves;
                     Ok(place)
                 }
                 Err(_) => {
@@ -139,20 +140,20 @@ impl Admission {
         &self,
         tenant: &Tenant,
         concurrency: Option<NonZeroU32>,
-        told: oneshot::Sender<bool>,
+        told: oneshot::Sender<Leaves>,
     ) -> Place<'_> {
         let mut inside = self.inside();
         let ticket = inside.queue.arrive(tenant, concurrency, told);
         self.settle(&mut inside);
-        Place { admission: self, tenant: tenant.clone(), ticket, further: false }
+        Place { admission: self, tenant: tenant.clone(), ticket, leaves: Leaves::Nothing }
     }
 
     /// Gives out the turns that are free, and takes the places that are too many.
     fn settle(&self, inside: &mut Inside) {
         let now = Instant::now();
-        while let Some(Turn { told, further }) = inside.queue.next_turn(now) {
+        while let Some(Turn { told, leaves }) = inside.queue.next_turn(now) {
             // Who has left meanwhile is about to give the turn back.
-            let _ = told.send(further);
+            let _ = told.send(leaves);
         }
         while inside.queue.push_out().is_some() {}
         self.running.send_replace(inside.queue.running());
@@ -175,9 +176,9 @@ impl Admission {
 }
 
 impl Place<'_> {
-    /// Its tenant has something running already, and is not the only one: it leaves others what is kept for them.
-    pub(crate) fn is_further(&self) -> bool {
-        self.further
+    /// What its execution leaves to other tenants.
+    pub(crate) fn leaves(&self) -> Leaves {
+        self.leaves
     }
 }
 

@@ -139,7 +139,7 @@ pub(crate) enum End {
     Overdue,
     /// Cancelled, and the runner did not report in time.
     Cancelled,
-    /// The pipe broke before the code started: nothing of it has run.
+    /// The pipe broke, or nothing came in time, before the code started: nothing of it has run.
     NotStarted,
     /// The pipe broke without a report.
     Silent,
@@ -350,12 +350,14 @@ impl Conversation {
                 }
                 Step::Message(Ok(FromRunner::DataRequest(request))) if started && !answering => {
                     let answer = time::timeout_at(deadline, parcel.data.answer(request));
-                    tokio::select! {
+                    let answer = tokio::select! {
                         biased;
-                        Ok(answer) = answer => self.say(answer, deadline).await,
-                        // The next round heeds it; nobody needs the answer any more.
-                        () = cancel.cancelled(), if !cancelled => {}
-                        else => {}
+                        answer = answer => answer.ok(),
+                        () = cancel.cancelled(), if !cancelled => None,
+                    };
+                    // Without one the time is up, or nobody needs it any more: the next round heeds it.
+                    if let Some(answer) = answer {
+                        self.say(answer, deadline).await;
                     }
                 }
                 Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),

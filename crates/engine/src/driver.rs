@@ -149,6 +149,14 @@ pub enum DriverError {
     /// It would not apply a setting: the container would be less isolated than promised.
     #[error("the Docker engine cannot apply every isolation setting: {0}")]
     Warned(String),
+    /// It said something that no engine says.
+    #[error("the Docker engine was to {call}, and its answer cannot be understood: {reason}")]
+    NotUnderstood {
+        /// A verb, such as `create a container`.
+        call: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// It refused.
     #[error("the Docker engine refused to {call}: {reason}")]
     Refused {

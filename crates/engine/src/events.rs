@@ -50,7 +50,7 @@ pub enum Event<'a> {
     PoolWarm { containers: usize },
     /// A removal failed and will be tried again.
     RemovalFailed { container: &'a ContainerName, attempt: u32, error: &'a dyn std::error::Error },
-    /// A container resists removal; its slot is given back, the next sweeps go on trying.
+    /// A container resists removal; its slot is given back, the reaper goes on trying.
     Quarantined { container: &'a ContainerName },
     /// A container that was quarantined is gone after all.
     QuarantineEnded { container: &'a ContainerName },

@@ -84,7 +84,7 @@ impl Engine {
         let outcome = match admitted {
             Some(Ok(place)) => {
                 execution.started();
-                let want = self.shared.pool.want(&request, place.is_further());
+                let want = self.shared.pool.want(&request, place.leaves());
                 self.run(request, &want, sink, &execution.cancel, &mut stopwatch).await
             }
             Some(Err(error)) => Err(error.into()),

@@ -24,7 +24,7 @@ pub enum Output {
 /// Hands a run's output to whoever holds the other end, as it comes.
 ///
 /// Where it is not taken the code soon waits in its `print`. At the end of the code's time nothing waits any more: what is left,
-/// at most the output limit, is kept here until it is taken.
+/// at most the output limit of each stream, is kept here until it is taken.
 #[derive(Debug)]
 pub struct Live {
     sender: mpsc::Sender<Output>,

@@ -27,6 +27,7 @@ use self::{
 };
 pub(crate) use self::{launcher::Launcher, lease::Lease, pace::Pace};
 use crate::{
+    admission::Leaves,
     conversation::HandshakeError,
     driver::DriverError,
     events::{Event, Observer},
@@ -52,7 +53,7 @@ pub(crate) struct Want {
     level: usize,
     memory: Memory,
     timeout: Timeout,
-    further: bool,
+    leaves: Leaves,
 }
 
 impl PoolConfig {
@@ -131,10 +132,10 @@ impl Pool {
         self.fill.cancel();
     }
 
-    /// What this request is to have; a further one of its tenant leaves others what is kept for them.
-    pub(crate) fn want(&self, request: &ExecutionRequest, further: bool) -> Want {
+    /// What this request is to have, and what it leaves to others.
+    pub(crate) fn want(&self, request: &ExecutionRequest, leaves: Leaves) -> Want {
         let level = imports::wanted_level(&request.code, &self.preloads);
-        Want { level, memory: request.memory, timeout: request.timeout, further }
+        Want { level, memory: request.memory, timeout: request.timeout, leaves }
     }
 
     /// A container with its runner ready.
@@ -166,7 +167,7 @@ impl Pool {
     async fn ask(&self, want: &Want, special: Option<(Memory, Timeout)>) -> Result<Lease, LaunchError> {
         let (reply, lease) = oneshot::channel();
         self.requests
-            .send(Waiter { level: want.level, further: want.further, special, losses: 0, reply })
+            .send(Waiter { level: want.level, leaves: want.leaves, special, losses: 0, reply })
             .await
             .map_err(|_| LaunchError::Abandoned)?;
         lease.await.map_err(|_| LaunchError::Abandoned)?

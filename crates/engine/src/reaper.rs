@@ -119,7 +119,7 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
 impl Work {
     async fn bury(self: Arc<Self>, mut remains: Remains) {
         let mut stopwatch = Stopwatch::start(&*self.observer, Phase::Remove);
-        let _turn = match &remains.slot {
+        let turn = match &remains.slot {
             Some(_) => None,
             // Never closed, so it only waits.
             None => self.orphans_at_once.acquire().await.ok(),
@@ -143,7 +143,9 @@ impl Work {
         };
         if resists {
             self.observer.observe(&Event::Quarantined { container: &name });
+            // Neither runs nor other orphans wait for it.
             remains.slot = None;
+            drop(turn);
             removed.await;
             self.observer.observe(&Event::QuarantineEnded { container: &name });
         }

@@ -54,7 +54,7 @@ impl ExecutionRequest {
     }
 }
 
-/// Wall clock a request may take; made by [`Bounds::timeout`] alone.
+/// Wall clock a request may take; made by [`Bounds`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout(Duration);
 
@@ -65,7 +65,7 @@ impl Timeout {
     }
 }
 
-/// Memory a container may take, in bytes; made by [`Bounds::memory_mib`] alone.
+/// Memory a container may take, in bytes; made by [`Bounds`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Memory(u64);
 

@@ -4,18 +4,41 @@
 //!   longest ago; within a tenant in order of arrival. So whoever has nothing running waits for one turn to come free and
 //!   for at most one turn of each other tenant, however much those ask for; and the only tenant there is may have every turn.
 //! - **The last turn.** Once there are several tenants the last of several turns is kept for whoever has nothing running: a
-//!   single call beside a flood waits for nobody.
+//!   single call beside a flood waits for nobody. The pool does likewise with containers, and with starts while there are such calls
+//!   ([`Leaves`]).
 //! - **Places.** Everybody may come in. If then more wait than may, the newest request of the tenant that has the most
 //!   inside, waiting or running, is pushed out; of several the newcomer's. So a tenant that floods pushes out itself.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     num::NonZeroU32,
+    time::Duration,
 };
 
 use tokio::time::Instant;
 
 use crate::tenant::Tenant;
+
+/// A tenant that came with nothing running is expected again for so long.
+const LATELY: Duration = Duration::from_secs(60);
+
+/// What a request leaves to tenants that have nothing running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// Nothing: its own has nothing else running, or is the only one there is.
+    Nothing,
+    /// The last of several turns, and of several containers that stand ready.
+    LastContainer,
+    /// The last of several starts at a time as well: such a tenant came lately.
+    LastStart,
+}
+
+impl Leaves {
+    /// Its tenant has something running already, and is not the only one.
+    pub(crate) fn is_further(self) -> bool {
+        self != Self::Nothing
+    }
+}
 
 /// Names a request inside; a later one has a greater one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +59,7 @@ pub(super) struct Queue<W> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Turn<W> {
     pub(super) told: W,
-    /// Its tenant has something running already, and is not the only one.
-    pub(super) further: bool,
+    pub(super) leaves: Leaves,
 }
 
 #[derive(Debug)]
@@ -47,6 +69,8 @@ struct Account<W> {
     running: BTreeMap<Ticket, Instant>,
     /// Number of its last turn; 0 if it has had none.
     last_turn: u64,
+    /// When it last had a turn with nothing else running.
+    came: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -58,7 +82,7 @@ struct Waiting<W> {
 
 impl<W> Default for Account<W> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), running: BTreeMap::new(), last_turn: 0 }
+        Self { waiting: VecDeque::new(), running: BTreeMap::new(), last_turn: 0, came: None }
     }
 }
 
@@ -94,17 +118,32 @@ impl<W> Queue<W> {
     /// Gives a turn to whose it is, if one is free.
     pub(super) fn next_turn(&mut self, now: Instant) -> Option<Turn<W>> {
         let (free, several) = (self.turns.saturating_sub(self.running()), self.has_several_tenants());
-        let claims = self.tenants.values_mut().filter_map(|account| Some((account.claim()?, account)));
-        let ((running, ..), account) = claims.min_by_key(|(claim, _)| *claim)?;
-        let further = running > 0 && several;
-        if free <= usize::from(further) {
+        let claims = self.tenants.iter().filter_map(|(tenant, account)| Some((account.claim()?, tenant)));
+        let ((running, ..), tenant) = claims.min_by_key(|(claim, _)| *claim)?;
+        let leaves = match running {
+            1.. if several && self.is_visited_beside(tenant, now) => Leaves::LastStart,
+            1.. if several => Leaves::LastContainer,
+            _ => Leaves::Nothing,
+        };
+        if free <= usize::from(leaves.is_further()) {
             return None;
         }
+        let tenant = tenant.clone();
+        let account = self.tenants.get_mut(&tenant)?;
         let first = account.waiting.pop_front()?;
         self.turns_given += 1;
         account.last_turn = self.turns_given;
+        if account.running.is_empty() {
+            account.came = Some(now);
+        }
         account.running.insert(first.ticket, now);
-        Some(Turn { told: first.told, further })
+        Some(Turn { told: first.told, leaves })
+    }
+
+    /// Another tenant came lately that had nothing running.
+    fn is_visited_beside(&self, tenant: &Tenant, now: Instant) -> bool {
+        let came = |account: &Account<W>| account.came.is_some_and(|at| now.duration_since(at) < LATELY);
+        self.tenants.iter().any(|(other, account)| other != tenant && !other.is_service() && came(account))
     }
 
     fn has_several_tenants(&self) -> bool {

@@ -30,7 +30,7 @@ const LIFECYCLE_LIMIT: Duration = Duration::from_secs(30);
 /// Look-ups touch no container.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
 /// While a call is under way the engine must go on answering pings: it tells an engine that is busy from one that hangs.
-/// One may be late.
+/// Two in a row may be late.
 const PING_LIMIT: Duration = Duration::from_secs(1);
 const PINGS_MISSED: u32 = 3;
 
@@ -66,7 +66,7 @@ impl DockerDriver {
         }
     }
 
-    /// Returns when a ping goes unanswered.
+    /// Returns when too many pings in a row go unanswered.
     async fn stops_answering(&self) -> DriverError {
         let mut missed = 0;
         loop {
@@ -101,6 +101,7 @@ impl DockerDriver {
             Error::DockerResponseServerError { message, .. } => {
                 DriverError::Refused { call, reason: message }
             }
+            Error::JsonDataError { message, .. } => DriverError::NotUnderstood { call, reason: message },
             error => DriverError::Unreachable { host: self.host.clone(), reason: reason(&error) },
         }
     }

@@ -6,14 +6,18 @@
 //!             └─ died or retired ──> removed, refilled
 //! ```
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
         oneshot,
     },
-    task::JoinSet,
+    task::{self, JoinSet},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,6 +30,7 @@ use super::{
     policy::{Action, Policy, Situation, Standing, Waiting},
 };
 use crate::{
+    admission::Leaves,
     container::Container,
     conversation::{Conversation, HandshakeError},
     events::{Event, Observer, Supply},
@@ -46,8 +51,7 @@ fn was_killed(error: &LaunchError) -> bool {
 /// A request that waits for a container.
 pub(super) struct Waiter {
     pub(super) level: usize,
-    /// Its tenant has something running already, and is not the only one.
-    pub(super) further: bool,
+    pub(super) leaves: Leaves,
     /// Memory and time of a container that is to be started for it alone.
     pub(super) special: Option<(Memory, Timeout)>,
     /// Starts that it has lost to somebody's hand so far.
@@ -103,9 +107,9 @@ pub(super) struct State {
     /// What was last told of those that stand ready.
     told: Vec<usize>,
     starts: JoinSet<Started>,
+    /// Those of them that are not for one waiter alone.
+    shared_starts: HashSet<task::Id>,
     keepers: JoinSet<()>,
-    /// Starts under way that are not for one waiter alone.
-    starting: usize,
     numbers: u64,
     at_rest: bool,
     /// The last container that was started went to a further request of its tenant.
@@ -119,40 +123,47 @@ impl Actor {
     pub(super) async fn run(mut self) {
         let (reports, mut told) = mpsc::channel(64);
         loop {
-            self.act();
-            let wake_up = self.wake_up();
+            // One look at the clock and at the slots: what changes after it wakes us up.
+            let now = Instant::now();
+            let slots_used_up = self.act(now);
+            let wake_up = self.wake_up(now);
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
                 () = self.fill.cancelled(), if self.policy.size < self.full_size => self.policy.size = self.full_size,
                 Some(report) = told.recv() => self.heed(report),
-                Some(started) = self.state.starts.join_next() => {
-                    // A start that panicked has told so already; what it would have served asks again.
-                    if let Ok(started) = started {
+                Some(started) = self.state.starts.join_next_with_id() => match started {
+                    Ok((id, started)) => {
+                        self.state.shared_starts.remove(&id);
                         self.take(started, &reports);
                     }
-                }
+                    // It panicked. Who was to have it alone is told that it was abandoned, by the absence of a reply.
+                    Err(error) => {
+                        self.state.shared_starts.remove(&error.id());
+                    }
+                },
                 waiter = self.requests.recv() => match waiter {
                     Some(waiter) => self.state.waiting.push_back(waiter),
                     None => break,
                 },
                 Some(_) = self.state.keepers.join_next() => {}
-                () = self.launcher.slots.freed(), if self.launcher.slots.free() == 0 => {}
+                () = self.launcher.slots.freed(), if slots_used_up => {}
                 () = sleep_until(wake_up.unwrap_or_else(Instant::now)), if wake_up.is_some() => {}
             }
         }
         self.finish(told).await;
     }
 
-    /// Does what the policy says.
-    fn act(&mut self) {
+    /// Does what the policy says. True if it has used the last slot.
+    fn act(&mut self, now: Instant) -> bool {
         self.state.waiting.retain(|waiter| !waiter.reply.is_closed());
-        if self.state.dying && self.state.standing.iter().any(|kept| kept.since.elapsed() >= TOO_YOUNG_TO_DIE)
-        {
+        let outlived = |kept: &Kept| now.duration_since(kept.since) >= TOO_YOUNG_TO_DIE;
+        if self.state.dying && self.state.standing.iter().any(outlived) {
             self.state.dying = false;
             self.refills.succeeded();
         }
-        let situation = self.situation();
+        let situation = self.situation(now);
+        let mut slots = situation.slots;
         let actions = self.policy.decide(&situation);
         self.tell_if_at_rest(&situation);
         let mut waiting: Vec<Option<Waiter>> = self.state.waiting.drain(..).map(Some).collect();
@@ -180,8 +191,14 @@ impl Actor {
                     kept.busy = true;
                     kept.command(Command::Preload(self.preloads[kept.level].clone()));
                 }
-                Action::Start => self.start(None),
-                Action::StartFor { waiting: index } => self.start(waiting[index].take()),
+                Action::Start => {
+                    slots -= 1;
+                    self.start(None);
+                }
+                Action::StartFor { waiting: index } => {
+                    slots -= 1;
+                    waiting[index] = self.start(waiting[index].take());
+                }
             }
         }
         gone.sort_unstable();
@@ -191,21 +208,22 @@ impl Actor {
         self.state.waiting = waiting.into_iter().flatten().collect();
         self.pace.set_pressed(!self.state.waiting.is_empty());
         self.tell_standing();
+        slots == 0
     }
 
-    fn situation(&self) -> Situation {
+    fn situation(&self, now: Instant) -> Situation {
         let state = &self.state;
         let standing = |kept: &Kept| Standing {
             level: kept.level,
             busy: kept.busy,
-            old: kept.since.elapsed() >= self.max_age,
+            old: now.duration_since(kept.since) >= self.max_age,
         };
         // Those whose own container is being started are no longer in the queue, but count among the starts.
-        let served = Waiting { level: 0, further: false, special: true, served: true };
-        let special_starts = state.starts.len() - state.starting;
+        let served = Waiting { level: 0, leaves: Leaves::Nothing, special: true, served: true };
+        let special_starts = state.starts.len() - state.shared_starts.len();
         let waiting = |waiter: &Waiter| Waiting {
             level: waiter.level,
-            further: waiter.further,
+            leaves: waiter.leaves,
             special: waiter.special.is_some(),
             served: false,
         };
@@ -217,11 +235,11 @@ impl Actor {
                 .map(waiting)
                 .chain(std::iter::repeat_n(served, special_starts))
                 .collect(),
-            starting: state.starting,
+            starting: state.shared_starts.len(),
             slots: self.launcher.slots.free(),
-            calm: self.pace.calm_at().is_none(),
-            at_ease: self.pace.at_ease_at().is_none(),
-            backing_off: self.refills.retry_at().is_some(),
+            calm: self.pace.calm_at(now).is_none(),
+            at_ease: self.pace.at_ease_at(now).is_none(),
+            backing_off: self.refills.retry_at(now).is_some(),
         }
     }
 
@@ -245,41 +263,37 @@ impl Actor {
     }
 
     /// When there is something to decide that no event announces.
-    fn wake_up(&self) -> Option<Instant> {
+    fn wake_up(&self, now: Instant) -> Option<Instant> {
         let standing = &self.state.standing;
         let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
         let survivor =
             standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min().filter(|_| self.state.dying);
-        [self.pace.calm_at(), self.pace.at_ease_at(), self.refills.retry_at(), oldest, survivor]
+        [self.pace.calm_at(now), self.pace.at_ease_at(now), self.refills.retry_at(now), oldest, survivor]
             .into_iter()
             .flatten()
-            .filter(|at| *at > Instant::now())
+            .filter(|at| *at > now)
             .min()
     }
 
-    fn start(&mut self, waiter: Option<Waiter>) {
-        let Some(slot) = self.launcher.slots.take() else {
-            // Nobody else takes any; but who waits must not be lost.
-            self.state.waiting.extend(waiter);
-            return;
-        };
-        if waiter.is_none() {
-            self.state.starting += 1;
-        }
+    /// Gives the waiter back if there is no slot, though nobody else takes any.
+    fn start(&mut self, waiter: Option<Waiter>) -> Option<Waiter> {
+        let Some(slot) = self.launcher.slots.take() else { return waiter };
+        let shared = waiter.is_none();
         let (launcher, stop) = (self.launcher.clone(), self.stop.clone());
         let special = waiter.as_ref().and_then(|waiter| waiter.special);
         let in_doubt = self.refills.failing().is_some();
-        self.state.starts.spawn(async move {
+        let start = self.state.starts.spawn(async move {
             let began = Instant::now();
             let launched = launcher.launch(slot, special, in_doubt, &stop).await;
             Started { launched, took: began.elapsed(), waiter }
         });
+        if shared {
+            self.state.shared_starts.insert(start.id());
+        }
+        None
     }
 
     fn take(&mut self, Started { launched, took, waiter }: Started, reports: &mpsc::Sender<Report>) {
-        if waiter.is_none() {
-            self.state.starting -= 1;
-        }
         match launched {
             Ok((conversation, container)) => {
                 if !self.state.dying {
@@ -317,7 +331,7 @@ impl Actor {
         let State { waiting, standing, went_further, .. } = &mut self.state;
         let first_of = |further| {
             let is_next = |waiter: &Waiter| {
-                waiter.further == further && waiter.special.is_none() && !waiter.reply.is_closed()
+                waiter.leaves.is_further() == further && waiter.special.is_none() && !waiter.reply.is_closed()
             };
             waiting.iter().position(is_next)
         };
@@ -331,7 +345,14 @@ impl Actor {
         let number = self.state.numbers;
         self.state.numbers += 1;
         let (commands, orders) = mpsc::channel(1);
-        self.state.keepers.spawn(keeper::keep(number, conversation, container, orders, reports));
+        self.state.keepers.spawn(keeper::keep(
+            number,
+            conversation,
+            container,
+            orders,
+            reports,
+            self.stop.clone(),
+        ));
         let since = Instant::now();
         self.state.standing.push(Kept { number, level: 0, busy: false, since, commands });
     }

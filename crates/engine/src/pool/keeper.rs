@@ -6,6 +6,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{actor::Waiter, lease::Lease};
 use crate::{container::Container, conversation::Conversation};
@@ -28,13 +29,14 @@ pub(super) enum Report {
     Died { number: u64, age: Duration, waiter: Option<Waiter> },
 }
 
-/// Runs until the container is given away, retired or dead.
+/// Runs until the container is given away, retired or dead. `stop`: a preload is not waited for any more.
 pub(super) async fn keep(
     number: u64,
     mut conversation: Conversation,
     container: Container,
     mut commands: mpsc::Receiver<Command>,
     reports: mpsc::Sender<Report>,
+    stop: CancellationToken,
 ) {
     let since = Instant::now();
     loop {
@@ -47,9 +49,9 @@ pub(super) async fn keep(
         match command {
             Some(Command::Lease(waiter)) => return waiter.serve(Ok(Lease::new(conversation, container))),
             Some(Command::Preload(module)) => {
-                let Ok(Some(error)) = timeout(PRELOAD_LIMIT, conversation.preload(&module)).await else {
-                    break;
-                };
+                let preloaded = timeout(PRELOAD_LIMIT, conversation.preload(&module));
+                let Some(preloaded) = stop.run_until_cancelled(preloaded).await else { return };
+                let Ok(Some(error)) = preloaded else { break };
                 // The pool goes on listening for as long as its keepers live.
                 let _ = reports.send(Report::Preloaded { number, error }).await;
             }

@@ -39,18 +39,18 @@ impl Pace {
     }
 
     /// When it will be calm if nothing more is leased; none if it is.
-    pub(super) fn calm_at(&self) -> Option<Instant> {
-        self.after_lease(CALM_AFTER)
+    pub(super) fn calm_at(&self, now: Instant) -> Option<Instant> {
+        self.after_lease(CALM_AFTER, now)
     }
 
     /// When there will be time for warming up if nothing more is leased; none if there is.
-    pub(super) fn at_ease_at(&self) -> Option<Instant> {
-        self.after_lease(AT_EASE_AFTER)
+    pub(super) fn at_ease_at(&self, now: Instant) -> Option<Instant> {
+        self.after_lease(AT_EASE_AFTER, now)
     }
 
-    fn after_lease(&self, pause: Duration) -> Option<Instant> {
+    fn after_lease(&self, pause: Duration, now: Instant) -> Option<Instant> {
         let at = self.0.borrow().last_lease? + pause;
-        (at > Instant::now()).then_some(at)
+        (at > now).then_some(at)
     }
 
     /// Returns when it is calm or somebody waits, but not later than is good for removals.
@@ -61,8 +61,9 @@ impl Pace {
             if changes.borrow_and_update().pressed {
                 return;
             }
-            let Some(calm_at) = self.calm_at() else { return };
-            if calm_at.min(give_up) <= Instant::now() {
+            let now = Instant::now();
+            let Some(calm_at) = self.calm_at(now) else { return };
+            if give_up <= now {
                 return;
             }
             let _ = timeout_at(calm_at.min(give_up), changes.changed()).await;

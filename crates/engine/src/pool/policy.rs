@@ -3,10 +3,13 @@
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
 //!    else the warmest; of several the one that has stood longest. Between tenants the last of several is kept for who has nothing running.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
-//!    for a moment: a burst that the pool can serve is not slowed down by its own refill.
+//!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Of several starts at a time the last is not
+//!    for the flood of one tenant while another comes by with single calls: each start takes a processor, and they need one.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long.
+
+use crate::admission::Leaves;
 
 /// What does not change.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +38,7 @@ pub(super) struct Standing {
 pub(super) struct Waiting {
     /// Modules its code asks for.
     pub(super) level: usize,
-    /// Its tenant has something running already, and is not the only one.
-    pub(super) further: bool,
+    pub(super) leaves: Leaves,
     /// Needs a container that is started for it alone.
     pub(super) special: bool,
     /// That one is being started.
@@ -79,12 +81,14 @@ impl Policy {
             situation.standing.iter().copied().enumerate().filter(|(_, container)| !container.busy).collect();
         let mut special_starts = situation.waiting.iter().filter(|waiting| waiting.served).count();
         let mut slots = situation.slots;
-        let mut unserved = 0;
+        // Until somebody waits for a start.
+        let (mut unserved, mut at_once) = (0, None);
 
         for (index, waiting) in situation.waiting.iter().enumerate().filter(|(_, waiting)| !waiting.served) {
-            let left_to_others = if waiting.further { self.reserve() } else { 0 };
+            let left_to_others = if waiting.leaves.is_further() { self.reserve() } else { 0 };
             if waiting.special {
-                if slots > 0 && situation.starting + special_starts < self.at_once {
+                at_once = at_once.max(Some(self.starts_for(waiting)));
+                if slots > 0 && situation.starting + special_starts < self.starts_for(waiting) {
                     actions.push(Action::StartFor { waiting: index });
                     special_starts += 1;
                     slots -= 1;
@@ -95,6 +99,7 @@ impl Policy {
                 actions.push(Action::Lease { standing, waiting: index });
             } else {
                 unserved += 1;
+                at_once = at_once.max(Some(self.starts_for(waiting)));
             }
         }
 
@@ -106,7 +111,7 @@ impl Policy {
         let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
         let refills = !situation.backing_off && (somebody_waits || calm);
         let wanted = if refills { missing } else { missing.min(unserved.saturating_sub(situation.starting)) };
-        let room = self.at_once.saturating_sub(situation.starting + special_starts);
+        let room = at_once.unwrap_or(self.at_once).saturating_sub(situation.starting + special_starts);
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
@@ -144,6 +149,12 @@ impl Policy {
     pub(super) fn goes_further(&self, others_wait: bool, kept: usize, last_went_further: bool) -> bool {
         let others_turn = others_wait || kept < self.reserve();
         !(others_turn && last_went_further)
+    }
+
+    /// How many starts there may be at the same time with one for this request among them.
+    fn starts_for(&self, waiting: &Waiting) -> usize {
+        let left_to_others = waiting.leaves == Leaves::LastStart && self.at_once > 1;
+        self.at_once - usize::from(left_to_others)
     }
 
     /// How many of those that stand ready are kept for tenants that have nothing running.

@@ -40,8 +40,8 @@ impl Refills {
     }
 
     /// None if nothing has failed or the pause is over.
-    pub(super) fn retry_at(&self) -> Option<Instant> {
-        self.state().retry_at.filter(|at| *at > Instant::now())
+    pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
+        self.state().retry_at.filter(|at| *at > now)
     }
 
     pub(super) fn failing(&self) -> Option<String> {
@@ -72,9 +72,9 @@ mod tests {
             longest = (longest * 2).min(LAST_PAUSE);
         }
         tokio::time::advance(LAST_PAUSE).await;
-        assert_eq!(refills.retry_at(), None);
+        assert_eq!(refills.retry_at(Instant::now()), None);
         refills.failed(&"no");
         refills.succeeded();
-        assert_eq!((refills.retry_at(), refills.failing()), (None, None));
+        assert_eq!((refills.retry_at(Instant::now()), refills.failing()), (None, None));
     }
 }

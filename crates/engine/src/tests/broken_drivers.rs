@@ -1,15 +1,17 @@
 //! What the engine makes of container engines and runners that misbehave: each is scripted.
 
-use std::{sync::Arc, time::Duration};
+use std::{os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
 
+use nix::{libc::O_NONBLOCK, sys::stat::Mode, unistd::mkfifo};
 use protocol::message::Status;
+use store::{SpaceName, Store, StoreLimits};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     config, request,
     scripted::{
-        DATA_REQUEST, DISPLAY, FIGURE, FILE, FINISHED, READY, READY_9, RESULT, STARTED, STDOUT, Script,
-        Scripted, healthy, with_script,
+        DATA_REQUEST, DATA_REQUEST_OPEN, DISPLAY, FIGURE, FILE, FINISHED, READY, READY_9, RESULT, STARTED,
+        STDOUT, Script, Scripted, healthy, with_script,
     },
 };
 use crate::{
@@ -40,7 +42,10 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
         (vec![READY, STARTED, RESULT, RESULT], "a message out of order"),
         (vec![READY, DATA_REQUEST], "a message out of order"),
         (vec![READY, STARTED, RESULT, DATA_REQUEST], "a message out of order"),
-        (vec![READY, STARTED, b"\x8b\0\0\0\x0d{\"op\":\"drop\"}"], "payload of a DataRequest frame"),
+        (
+            vec![READY, STARTED, b"\x8b\0\0\0\x0d{\"op\":\"drop\"}"],
+            "payload of a DataRequest frame: unknown variant `drop`, expected one of `find`, `open`, `read`, `list` at line 1 column 12",
+        ),
         (
             vec![READY, STARTED, &[0x88, 0xff, 0xff, 0xff, 0xff]],
             "Figure frame of 4294967295 bytes is over its cap of 100000",
@@ -183,6 +188,37 @@ async fn a_container_that_somebody_pauses_or_kills_is_not_the_codes_end() {
     .await;
 }
 
+#[tokio::test]
+async fn a_data_disk_that_hangs_does_not_keep_a_run_beyond_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = StoreLimits { max_value_size: 1000, data_limit: 10_000, ttl: None };
+    let store = Store::open(folder.path(), limits).await.unwrap();
+    let space = store.space(SpaceName::default(), None);
+    let (key, content_type) =
+        ("sales".to_owned().try_into().unwrap(), "text/csv".to_owned().try_into().unwrap());
+    let mut upload = space.upload(key, content_type).await.unwrap();
+    upload.write(&"a,b".into()).await.unwrap();
+    let version = upload.commit().await.unwrap().version;
+    // Whoever opens it waits until somebody writes.
+    let object = folder.path().join("objects").join(version.to_string());
+    std::fs::remove_file(&object).unwrap();
+    mkfifo(&object, Mode::S_IRWXU).unwrap();
+    with_script(
+        vec![Script::SaysThenHangs(vec![READY, STARTED, DATA_REQUEST_OPEN])],
+        async |engine, _, _| {
+            let mut request = request(engine, "");
+            request.timeout = engine.bounds().timeout(0.1).unwrap();
+            request.data = Some(space);
+            let outcome =
+                tokio::time::timeout(Duration::from_secs(8), engine.execute(request)).await.unwrap();
+            assert_eq!(outcome.unwrap().status, Status::Timeout);
+        },
+    )
+    .await;
+    // Fails unless it is being waited for, and ends that.
+    std::fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&object).unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_is_told_to_the_observer() {
     with_script(vec![Script::SaysThenHangs(vec![READY])], async |engine, _, heard| {
@@ -322,6 +358,21 @@ async fn a_container_that_resists_removal_is_quarantined_but_not_forgotten() {
         assert!(heard.0.lock().unwrap().iter().any(|event| event.starts_with("Quarantined")));
         tokio::time::sleep(Duration::from_secs(300)).await;
         assert!(driver.containers.lock().unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn orphans_that_resist_removal_keep_no_other_from_it() {
+    with_script(vec![], async |_, driver, heard| {
+        let orphans: Vec<_> = (0..10).map(|n| ContainerName(format!("orphan-{n}"))).collect();
+        driver.stuck.lock().unwrap().extend(orphans[..8].iter().cloned());
+        driver.containers.lock().unwrap().extend(orphans.into_iter().map(|name| (name, None)));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(driver.containers.lock().unwrap().len(), 8);
+        assert_eq!(heard.count("Quarantined"), 8);
+        driver.stuck.lock().unwrap().clear();
+        tokio::time::sleep(Duration::from_secs(60)).await;
     })
     .await;
 }

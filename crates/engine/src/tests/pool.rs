@@ -292,3 +292,18 @@ async fn draining_gives_up_what_stands_ready() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_preload_under_way_does_not_hold_up_the_end() {
+    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, pooled(1, &["pandas"]), observer);
+    engine.prove().await.unwrap();
+    *driver.usual.lock().unwrap() = Some(|| Script::SaysThenHangs(vec![READY]));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(heard.count("ContainerStarted"), 2, "that of the trial, and the one that is warmed up");
+    let began = tokio::time::Instant::now();
+    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(driver.containers.lock().unwrap().is_empty());
+}

@@ -1,7 +1,7 @@
 //! A container engine and runners that do what a test has written down; no process is started.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -30,6 +30,7 @@ pub(super) const DISPLAY: &[u8] = include_bytes!("../../../protocol/golden/displ
 pub(super) const FIGURE: &[u8] = include_bytes!("../../../protocol/golden/figure.bin");
 pub(super) const FILE: &[u8] = include_bytes!("../../../protocol/golden/file.bin");
 pub(super) const DATA_REQUEST: &[u8] = include_bytes!("../../../protocol/golden/data-request-find.bin");
+pub(super) const DATA_REQUEST_OPEN: &[u8] = include_bytes!("../../../protocol/golden/data-request-open.bin");
 pub(super) const STDOUT: &[u8] = include_bytes!("../../../protocol/golden/stdout.bin");
 
 /// Plays one script a container: the first for the trial at start.
@@ -47,6 +48,8 @@ pub(super) struct Scripted {
     /// Of every container.
     pub(super) paused: Mutex<bool>,
     pub(super) failing_removals: Mutex<u32>,
+    /// Containers that are never removed.
+    pub(super) stuck: Mutex<HashSet<ContainerName>>,
     pub(super) removals_hang: Mutex<bool>,
     pub(super) lists_hang: Mutex<bool>,
     pub(super) unreachable: Mutex<bool>,
@@ -164,8 +167,9 @@ impl Driver for Scripted {
             return Err(DriverError::Timeout { call: "remove a container", limit: Duration::from_secs(30) });
         }
         let mut failing = self.failing_removals.lock().unwrap();
-        if *failing > 0 {
-            *failing -= 1;
+        let stuck = self.stuck.lock().unwrap().contains(name);
+        if stuck || *failing > 0 {
+            *failing = failing.saturating_sub(1);
             return Err(DriverError::Refused {
                 call: "remove a container",
                 reason: "device or resource busy".into(),

@@ -65,10 +65,10 @@ impl Watched {
 
     fn settle(&mut self, mut before_turn: impl FnMut(&Self, usize)) -> Brought {
         let mut brought = Brought::default();
-        while let Some(Turn { told: number, further }) = self.queue.next_turn(Instant::now()) {
+        while let Some(Turn { told: number, leaves }) = self.queue.next_turn(Instant::now()) {
             before_turn(self, number);
             assert_eq!(self.requests[number].state, State::Waiting);
-            assert_eq!(further, self.is_further(self.requests[number].tenant));
+            assert_eq!(leaves.is_further(), self.is_further(self.requests[number].tenant));
             self.requests[number].state = State::Running;
             brought.turns.push(number);
         }
@@ -104,6 +104,19 @@ impl Watched {
         let within = |limit: NonZeroU32| self.count(State::Running, Some(tenant)) < limit.get() as usize;
         self.requests[first].concurrency.is_none_or(within).then_some(first)
     }
+}
+
+#[test]
+fn a_flood_leaves_a_start_to_those_who_came_with_single_calls_in_the_last_minute() {
+    let (mut queue, begin) = (Queue::new(10, 10), Instant::now());
+    let mut come = |number: u8, after: u64| {
+        let ticket = queue.arrive(&tenant(number), None, ());
+        (queue.next_turn(begin + Duration::from_secs(after)).unwrap().leaves, ticket)
+    };
+    assert_eq!((come(0, 0).0, come(0, 0).0), (Leaves::Nothing, Leaves::Nothing), "it is the only one");
+    assert_eq!(come(1, 10).0, Leaves::Nothing);
+    assert_eq!((come(0, 69).0, come(0, 70).0), (Leaves::LastStart, Leaves::LastContainer));
+    assert_eq!(come(1, 60).0, Leaves::LastContainer, "the flood's own beginning was a minute ago");
 }
 
 #[test]
@@ -181,7 +194,7 @@ fn the_services_own_trial_always_finds_a_place_and_the_next_turn() {
     for places in [0, 1] {
         let mut queue = Queue::new(1, places);
         let flood = queue.arrive(&tenant(1), None, "running");
-        assert_eq!(queue.next_turn(Instant::now()), Some(Turn { told: "running", further: false }));
+        assert_eq!(queue.next_turn(Instant::now()), Some(Turn { told: "running", leaves: Leaves::Nothing }));
         for _ in 0..places {
             queue.arrive(&tenant(2), None, "waiting");
         }
@@ -189,7 +202,7 @@ fn the_services_own_trial_always_finds_a_place_and_the_next_turn() {
         assert_eq!(queue.push_out(), (places == 1).then_some("waiting"));
         assert_eq!(queue.push_out(), None);
         queue.leave(&tenant(1), flood);
-        assert_eq!(queue.next_turn(Instant::now()), Some(Turn { told: "trial", further: false }));
+        assert_eq!(queue.next_turn(Instant::now()), Some(Turn { told: "trial", leaves: Leaves::Nothing }));
     }
 }
 

@@ -11,11 +11,11 @@ fn ready(level: usize) -> Standing {
 }
 
 fn wants(level: usize) -> Waiting {
-    Waiting { level, further: false, special: false, served: false }
+    Waiting { level, leaves: Leaves::Nothing, special: false, served: false }
 }
 
 fn further() -> Waiting {
-    Waiting { further: true, ..wants(0) }
+    Waiting { leaves: Leaves::LastContainer, ..wants(0) }
 }
 
 fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
@@ -91,6 +91,19 @@ fn the_last_of_several_is_kept_for_a_tenant_that_has_nothing_running() {
 }
 
 #[test]
+fn the_last_of_several_starts_is_left_to_a_tenant_that_comes_by_with_single_calls() {
+    let flood = Waiting { leaves: Leaves::LastStart, ..wants(0) };
+    let own = Waiting { special: true, ..flood };
+    for flooding in [vec![flood; 3], vec![own; 3], vec![flood, own]] {
+        assert_eq!(starts(&POLICY.decide(&situation(&[], &flooding))), 1);
+        let and_another = [flooding, vec![wants(0)]].concat();
+        assert_eq!(starts(&POLICY.decide(&situation(&[], &and_another))), 2);
+        let single = Policy { at_once: 1, ..POLICY };
+        assert_eq!(starts(&single.decide(&situation(&[], &[flood; 3]))), 1, "there is no other");
+    }
+}
+
+#[test]
 fn after_a_failure_starts_happen_only_for_those_who_wait() {
     let mut failing = situation(&[], &[]);
     failing.backing_off = true;
@@ -140,11 +153,9 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         busy,
         old,
     });
-    let waiting = (0..4_usize, any::<[bool; 3]>()).prop_map(|(level, [further, special, served])| Waiting {
-        level,
-        further,
-        special,
-        served: special && served,
+    let leaves = prop::sample::select(vec![Leaves::Nothing, Leaves::LastContainer, Leaves::LastStart]);
+    let waiting = (0..4_usize, leaves, any::<[bool; 2]>()).prop_map(|(level, leaves, [special, served])| {
+        Waiting { level, leaves, special, served: special && served }
     });
     let policy = (0..8_usize, 0..4_usize, 1..4_usize).prop_map(|(size, levels, at_once)| Policy {
         size,
@@ -180,13 +191,13 @@ proptest! {
         };
         // But further ones by those for whom the last container is kept.
         for class in [false, true] {
-            let class_of = of(&|waiting| !waiting.special && waiting.further == class);
+            let class_of = of(&|waiting| !waiting.special && waiting.leaves.is_further() == class);
             let served: Vec<usize> = served.iter().copied().filter(|index| class_of.contains(index)).collect();
             prop_assert_eq!(&served[..], &class_of[..served.len()]);
         }
         let free = situation.standing.iter().filter(|container| !container.busy).count();
         let ordinary = of(&|waiting| !waiting.special).len();
-        let all_further = of(&|waiting| !waiting.special && !waiting.further).is_empty();
+        let all_further = of(&|waiting| !waiting.special && !waiting.leaves.is_further()).is_empty();
         let kept = if all_further { policy.reserve() } else { 0 };
         prop_assert!(served.len() >= free.saturating_sub(policy.reserve()).min(ordinary));
         prop_assert!(served.len() <= free.saturating_sub(kept).min(ordinary));
@@ -198,6 +209,13 @@ proptest! {
         let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
         prop_assert!(starts(&actions) <= situation.slots);
         prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= policy.at_once);
+        let unserved: Vec<_> = situation.waiting.iter().filter(|waiting| !waiting.served).collect();
+        if !unserved.is_empty() && unserved.iter().all(|waiting| waiting.leaves == Leaves::LastStart) {
+            let most = (policy.at_once - 1).max(1);
+            // Refills too, unless every one of those who wait has just got a container.
+            let refills_alone = leases(&actions).len() == unserved.len();
+            prop_assert!(starts(&actions) == 0 || refills_alone || starts(&actions) + under_way <= most);
+        }
     }
 
     #[test]
