@@ -65,7 +65,13 @@ fn binary() -> &'static Path {
 
 /// Runs the binary to its end, as an operator who made a mistake would see it.
 pub async fn run_binary(args: &[&str]) -> Output {
-    timeout(Duration::from_secs(60), Command::new(binary()).args(args).output()).await.unwrap().unwrap()
+    timeout(Duration::from_secs(60), start_binary(args).wait_with_output()).await.unwrap().unwrap()
+}
+
+/// Starts the binary.
+pub fn start_binary(args: &[&str]) -> Child {
+    let mut command = Command::new(binary());
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
 }
 
 impl Product {
@@ -160,14 +166,7 @@ impl Product {
 
     /// The process that removes its containers if it is killed.
     pub fn undertaker(&self) -> Pid {
-        let child = |process: fs::DirEntry| {
-            let pid = Pid::from_raw(process.file_name().to_str()?.parse().ok()?);
-            let [_, parent] = state_and_parent(pid)?;
-            (parent == self.pid().to_string()).then_some(pid)
-        };
-        let children: Vec<_> = fs::read_dir("/proc").unwrap().flatten().filter_map(child).collect();
-        let [undertaker] = children[..] else { panic!("children: {children:?}") };
-        undertaker
+        undertaker_of(self.pid())
     }
 
     /// The label value of its containers.
@@ -261,6 +260,18 @@ impl Product {
         assert!(status.success(), "{status}: {}", self.log());
         assert_eq!(docker::containers_of(&instance).await, Default::default(), "containers left behind");
     }
+}
+
+/// The only child of a control plane, or of its `check`.
+pub fn undertaker_of(process: i32) -> Pid {
+    let child = |entry: fs::DirEntry| {
+        let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?);
+        let [_, parent] = state_and_parent(pid)?;
+        (parent == process.to_string()).then_some(pid)
+    };
+    let children: Vec<_> = fs::read_dir("/proc").unwrap().flatten().filter_map(child).collect();
+    let [undertaker] = children[..] else { panic!("children: {children:?}") };
+    undertaker
 }
 
 /// Waits until the undertaker of a control plane that was killed has done its work, for which it takes its time.

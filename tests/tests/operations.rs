@@ -6,7 +6,7 @@ use e2e::{
     Product,
     docker::{self, OwnImage},
     eventually,
-    product::run_binary,
+    product::{has_ended, run_binary, start_binary, undertaker_of},
 };
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
@@ -49,7 +49,7 @@ async fn a_start_that_cannot_succeed_says_why_in_one_line_and_what_to_do() {
         (["--docker-host", "tcp://127.0.0.1:9"], ["tcp://127.0.0.1:9 cannot be reached", "is it running"]),
         (["--runtime", "no-such-runtime"], ["refused to", "no-such-runtime"]),
         (["--cpus", "1000"], ["refused to create a container", "CPUs"]),
-        (["--image", "debian:trixie-slim"], ["cannot start", "runner"]),
+        (["--image", "debian:trixie-slim"], ["the service cannot run", "runner"]),
     ] {
         let (status, log) = failing_start(&flags).await;
         assert_eq!(status, Some(1), "{flags:?}: {log}");
@@ -164,6 +164,18 @@ async fn a_check_proves_every_promise_beside_a_running_service_of_the_same_flags
     assert_eq!(product.containers().await, standing);
     assert_eq!(product.run("a = 1").await.field("result"), &json!({ "a": 1 }));
     product.stop().await;
+}
+
+#[tokio::test]
+async fn a_check_that_is_killed_leaves_no_container() {
+    let (folder, image) = (tempfile::tempdir().unwrap(), OwnImage::tag().await);
+    let flags = ["--image", image.name(), "--data-dir", folder.path().to_str().unwrap()];
+    let mut check = start_binary(&[&flags[..], &["check"]].concat());
+    eventually("it runs something", Duration::from_secs(20), async || image.containers().await > 0).await;
+    let undertaker = undertaker_of(check.id().unwrap().try_into().unwrap());
+    check.kill().await.unwrap();
+    has_ended(undertaker).await;
+    assert_eq!(image.containers().await, 0);
 }
 
 #[tokio::test]

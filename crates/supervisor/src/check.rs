@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{table::Table, trials::Trial};
-use crate::{cli::Config, signals::Signals};
+use crate::{cli::Config, signals::Signals, undertaker::Undertaker};
 
 /// Limits whose trial would load the machine are tried at these at most: that they are kept does not depend on how large they
 /// are.
@@ -86,6 +86,14 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
     engine_config.pool.size = 0;
     engine_config.output_limit = engine_config.output_limit.min(MOST_OUTPUT);
     let trials = trials::trials(&container, &engine_config, &modules);
+    // `check` is the last of our arguments.
+    let undertaker = match Undertaker::appoint(&instance, 1) {
+        Ok(undertaker) => undertaker,
+        Err(error) => {
+            return table
+                .row("a process that removes containers if this one is killed", Err::<&str, _>(error));
+        }
+    };
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, engine_config, Arc::new(()));
     let complete = tokio::select! {
         complete = try_all(&trials, &engine, table) => complete,
@@ -95,7 +103,12 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
     table.row(
         "nothing left",
         match driver.list().await {
-            Ok(left) if left.is_empty() => Ok("every container of the check is removed".to_owned()),
+            Ok(left) if left.is_empty() => {
+                if let Some(undertaker) = undertaker {
+                    undertaker.dismiss();
+                }
+                Ok("every container of the check is removed".to_owned())
+            }
             Ok(left) => Err(format!("{} containers of the check are there, labelled {instance}", left.len())),
             Err(error) => Err(error.to_string()),
         },

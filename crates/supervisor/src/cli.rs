@@ -76,7 +76,7 @@ impl Cli {
 pub(crate) enum KeysCommand {
     /// Make a key: it is shown once, on stderr; on stdout comes the line to add to the keys file, which does not hold the key.
     New {
-        /// Whose key it is: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+        /// Whose key it is: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
         #[arg(value_parser = |name: &str| Tenant::try_from(name))]
         tenant: Tenant,
     },

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         None => run(cli.flags, async |config| match serve::serve(config).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                error!("cannot start: {error}");
+                error!("the service cannot run: {error}");
                 ExitCode::FAILURE
             }
         }),
@@ -54,7 +54,7 @@ fn run(flags: Flags, work: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work(config)),
         Err(error) => {
-            error!(%error, "cannot start");
+            error!("the service cannot run: {error}");
             ExitCode::FAILURE
         }
     }

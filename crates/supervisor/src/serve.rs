@@ -87,7 +87,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         engine_config.pool.size = pool_size::suitable(about.processors, about.memory);
     }
     // Before the first container.
-    let undertaker = Undertaker::appoint(&generation).map_err(ServeError::Undertaker)?;
+    let undertaker = Undertaker::appoint(&generation, 0).map_err(ServeError::Undertaker)?;
     let pool = engine_config.pool.clone();
     let metrics = Metrics::new(&engine_config);
     #[cfg(feature = "otlp")]

@@ -6,6 +6,8 @@
 //!      └ killed, or drained in vain: the pipe ends ──> removes the containers of that life, and ends
 //! ```
 //!
+//! A `check` has one as well: its instance is its own, so that no later start would sweep what it leaves.
+//!
 //! Killed, a control plane removes nothing; its containers end by themselves, because their stdin does, but would lie about until the
 //! next start. It touches no container of another life: the next one may have begun. As process 1 of a container it would be
 //! of no use: the kernel ends it together with the control plane, whose restart then sweeps.
@@ -18,7 +20,7 @@ use std::{
 };
 
 use engine::driver::{Driver, DriverError, docker::DockerDriver};
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::{task::block_in_place, time::sleep};
 use tracing::{info, warn};
 
@@ -28,6 +30,8 @@ use crate::{cli::Config, signals::Signals};
 const SETTLED: Duration = Duration::from_secs(10);
 /// An engine that is away for longer leaves the rest to the next start.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// As the reaper does with what it finds.
+const REMOVALS_AT_ONCE: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -35,13 +39,15 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Undertaker(Child);
 
 impl Undertaker {
-    /// For the containers of this generation; none where it could not outlive us.
-    pub(crate) fn appoint(generation: &str) -> io::Result<Option<Self>> {
+    /// For the containers of this generation; none where it could not outlive us. `subcommand`: how many of our arguments, the last,
+    /// are no flags.
+    pub(crate) fn appoint(generation: &str, subcommand: usize) -> io::Result<Option<Self>> {
         if std::process::id() == 1 {
             return Ok(None);
         }
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
         let child = Command::new(std::env::current_exe()?)
-            .args(std::env::args_os().skip(1))
+            .args(&arguments[..arguments.len().saturating_sub(subcommand)])
             .args(["undertake", generation])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -81,11 +87,12 @@ async fn bury(driver: &DockerDriver) {
         match removed {
             Ok(0) if passed >= SETTLED => return,
             Ok(0) => {}
-            _ if passed >= PATIENCE => {
-                warn!("the control plane has died: some of its containers stay until its next start");
+            Ok(count) => info!(count, "the control plane has died: its containers are removed"),
+            Err(error) if passed >= PATIENCE => {
+                warn!(%error, "the control plane has died: some of its containers stay until its next start");
                 return;
             }
-            Ok(count) => info!(count, "the control plane has died: its containers are removed"),
+            // A part may be gone; the next round tells.
             Err(_) => {}
         }
         sleep(pause).await;
@@ -96,6 +103,9 @@ async fn bury(driver: &DockerDriver) {
 /// How many there were.
 async fn remove_all(driver: &DockerDriver) -> Result<usize, DriverError> {
     let left = driver.list_generation().await?;
-    join_all(left.iter().map(|name| driver.remove(name))).await.into_iter().collect::<Result<(), _>>()?;
+    let removals = stream::iter(&left).map(|name| driver.remove(name)).buffer_unordered(REMOVALS_AT_ONCE);
+    // One that fails keeps none of the others.
+    let removed: Vec<_> = removals.collect().await;
+    removed.into_iter().collect::<Result<(), _>>()?;
     Ok(left.len())
 }
