@@ -6,6 +6,7 @@ source "$(dirname "$0")/project.sh"
 
 # How long a registry may take to say its first word. The download itself has no limit.
 patience_s=20
+debian_keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # digest_of IMAGE: the one that scripts/base-images.digests pins, if it does.
 digest_of() { awk -v name="$1" '$1 == name { print $2 }' scripts/base-images.digests; }
@@ -42,9 +43,11 @@ pull() {
 }
 
 make_debian() {
-  if ! have debootstrap; then
-    apt_install debootstrap || fail "$debian_image cannot be pulled, and debootstrap is missing" \
-      "install debootstrap (on Debian and Ubuntu: apt-get install debootstrap), or make a registry reachable"
+  # Without Debian's keys, which Ubuntu need not have, it would take packages that nobody has signed.
+  if ! { have debootstrap && have gpgv && [ -e "$debian_keys" ]; }; then
+    apt_install debootstrap gpgv debian-archive-keyring ||
+      fail "$debian_image cannot be pulled, and debootstrap, gpgv or Debian's keys are missing" \
+        "install them (on Debian and Ubuntu: apt-get install debootstrap gpgv debian-archive-keyring), or make a registry reachable"
   fi
   [ "$(id -u)" = 0 ] || fail "$debian_image cannot be pulled, and making it takes root" \
     "run 'sudo scripts/base-images.sh' once, or make a registry reachable"
@@ -55,7 +58,7 @@ make_debian() {
   # shellcheck disable=SC2064 # the path of now
   trap "rm -rf '$root'" EXIT
   say "making $debian_image with debootstrap (about half a minute)"
-  debootstrap --variant=minbase trixie "$root" http://deb.debian.org/debian >"$log" 2>&1 ||
+  debootstrap --variant=minbase --force-check-gpg --keyring="$debian_keys" trixie "$root" http://deb.debian.org/debian >"$log" 2>&1 ||
     { tail -n 20 "$log" >&2; fail "debootstrap could not make $debian_image; its whole output: $log"; }
   rm -f "$root/etc/apt/sources.list" "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*_* "$log"
   cat >"$root/etc/apt/sources.list.d/debian.sources" <<'SOURCES'

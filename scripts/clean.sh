@@ -13,7 +13,7 @@ remove_images() { xargs -r docker rmi >/dev/null || say "some images are in use 
 say "removing the data, the images and their build stages"
 compose down --volumes --remove-orphans 2>/dev/null
 for image in "$api_image" "$runner_image"; do
-  have_image "$image" && echo "$image"
+  if have_image "$image"; then echo "$image"; fi
 done | remove_images
 # A stage may be the parent of another: what is refused now goes with its child.
 docker images -q -f dangling=true -f label=code-sandbox.stage | xargs -r docker rmi >/dev/null 2>&1 || true

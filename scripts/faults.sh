@@ -8,6 +8,6 @@ source scripts/tools.sh
 need_rust
 need_cargo_tool cargo-nextest
 scripts/docker.sh
-scripts/images.sh runner
+scripts/images.sh
 
 exec cargo nextest run "${all_tests[@]}" -E 'package(e2e) & binary(corpus)' --no-capture

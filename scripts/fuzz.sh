@@ -6,7 +6,10 @@ source "$(dirname "$0")/project.sh"
 source scripts/tools.sh
 
 seconds=${FUZZ_SECONDS:-60}
-[ $# -gt 0 ] || set -- decode names keys_file imports json request python
+if [ $# = 0 ]; then
+  for file in crates/fuzz/src/bin/*.rs; do set -- "$@" "$(basename "$file" .rs)"; done
+  set -- "$@" python
+fi
 
 need_rust
 cargo +nightly --version >/dev/null 2>&1 ||
