@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const { SANDBOX_URL = "http://127.0.0.1:8000", SANDBOX_KEY, SANDBOX_PATIENCE = "60" } = process.env;
 
-/** The service did not run the code: `status` is that of HTTP, the message says why. */
+/** There is no answer of the code: `status` is that of HTTP, the message says why. */
 export class Refused extends Error {
   constructor(status, text) {
     super(`${status}: ${text.slice(0, 1000)}`);
@@ -51,7 +51,7 @@ async function main([input = "{}"]) {
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   await main(process.argv.slice(2)).catch((error) => {
     // A connection that fails says why in its cause.
-    console.error(`not run: ${error.cause?.message ?? error.message}`);
+    console.error(`no answer: ${error.cause?.message ?? error.message}`);
     process.exitCode = 1;
   });
 }

@@ -22,7 +22,7 @@ OVERHEAD = 60
 
 
 class Refused(Exception):
-    """The service did not run the code: `status` is that of HTTP, `detail` says why."""
+    """There is no answer of the code: `status` is that of HTTP, `detail` says why."""
 
     def __init__(self, answer: httpx.Response):
         self.status = answer.status_code
@@ -78,4 +78,4 @@ if __name__ == "__main__":
         given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
         sys.exit(show(Sandbox().run(sys.stdin.read(), input_data=given)))
     except (Refused, httpx.TransportError) as error:
-        sys.exit(f"not run: {error}")
+        sys.exit(f"no answer: {error}")

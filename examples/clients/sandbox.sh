@@ -13,8 +13,8 @@ headers=(--header 'Content-Type: application/json')
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
-# --retry asks again on a 429 or 503, after as many seconds as Retry-After says; into a file, which holds the last answer
-# alone. The request goes over a pipe: an argument has less room.
+# --retry asks again on a 429 or 503, after as many seconds as Retry-After says, and on what a proxy in between may answer (408, 500,
+# 502, 504): a program that runs twice changes nothing. Into a file, which holds the last answer alone. The request goes over a pipe: an argument has less room.
 error=$(python3 -c '
 import json, sys
 print(json.dumps({"code": sys.stdin.read(), "input_data": json.loads(sys.argv[1])}))' "$input" |
@@ -22,7 +22,7 @@ print(json.dumps({"code": sys.stdin.read(), "input_data": json.loads(sys.argv[1]
     --retry 1000 --retry-max-time "${SANDBOX_PATIENCE:-60}" \
     --output "$answer" --write-out '%{http_code} %{errormsg}' \
     --data-binary @- "${SANDBOX_URL:-http://127.0.0.1:8000}/execute_code") ||
-  { printf 'not run: %s %s\n' "$error" "$(cat "$answer")" >&2 && exit 1; }
+  { printf 'no answer: %s %s\n' "$error" "$(cat "$answer")" >&2 && exit 1; }
 
 python3 -c '
 import json, sys

@@ -48,7 +48,7 @@ def main(paths: list[str]) -> int:
     worst = 0
     for path, answer in zip(paths, asyncio.run(run_all(codes))):
         if isinstance(answer, Exception):
-            print(f"{path}: not run: {answer}", file=sys.stderr)
+            print(f"{path}: no answer: {answer}", file=sys.stderr)
             worst = 1
         else:
             worst = max(worst, show(answer))

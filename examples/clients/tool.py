@@ -40,7 +40,7 @@ def execute_python(code: str, input_data: dict | None = None) -> tuple[str, list
     try:
         run = sandbox.run(code, input_data=input_data or {})
     except (Refused, httpx.TransportError) as error:
-        return f"The program was not run: {error}", []
+        return f"There is no answer: {error}", []
     parts = [run["stdout"], run["stderr"]]
     if run["status"] != "ok":
         # The last line of a traceback says this already.

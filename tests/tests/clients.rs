@@ -118,7 +118,7 @@ async fn one_program(client: impl Fn(&Product) -> Client) {
 
     let refused = client(&product).run(&[], &format!("#{}", "x".repeat(2000))).await;
     assert!(
-        text(&refused.stderr).contains("not run: ") && text(&refused.stderr).contains("413"),
+        text(&refused.stderr).contains("no answer: ") && text(&refused.stderr).contains("413"),
         "{refused:?}"
     );
     assert_eq!(refused.status.code(), Some(1));
@@ -139,7 +139,7 @@ async fn one_program(client: impl Fn(&Product) -> Client) {
     let unreachable =
         client(&product).with("SANDBOX_URL", "http://127.0.0.1:9").with("SANDBOX_PATIENCE", "1");
     let unreachable = unreachable.run(&[], "a = 1").await;
-    assert!(text(&unreachable.stderr).contains("not run: "), "{unreachable:?}");
+    assert!(text(&unreachable.stderr).contains("no answer: "), "{unreachable:?}");
     assert_eq!(unreachable.status.code(), Some(1));
     product.stop().await;
 }
@@ -217,7 +217,7 @@ async fn the_agents_tool_gives_text_and_pictures_and_what_went_wrong_as_text_too
     let limited = tool.run(&[], "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)").await;
     assert!(text(&limited.stdout).starts_with("crashed: "), "{limited:?}");
     let away = Client::new(&product, &python, "tool.py").with("SANDBOX_URL", "http://127.0.0.1:9");
-    assert!(text(&away.run(&[], "1").await.stdout).starts_with("The program was not run: "));
+    assert!(text(&away.run(&[], "1").await.stdout).starts_with("There is no answer: "));
     product.stop().await;
 }
 

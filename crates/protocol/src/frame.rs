@@ -108,9 +108,6 @@ pub enum FrameError {
         /// What the kind may have.
         cap: usize,
     },
-    /// The stream ended inside a frame.
-    #[error("the stream ended inside a frame")]
-    Truncated,
     /// Reading or writing failed.
     #[error("the pipe failed")]
     Io(#[from] std::io::Error),
@@ -151,13 +148,6 @@ impl Decoder for FrameCodec {
         }
         source.advance(HEADER);
         Ok(Some(Frame { kind, payload: source.split_to(length).freeze() }))
-    }
-
-    fn decode_eof(&mut self, source: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        match self.decode(source)? {
-            None if !source.is_empty() => Err(FrameError::Truncated),
-            frame => Ok(frame),
-        }
     }
 }
 
@@ -267,6 +257,6 @@ mod tests {
     fn a_stream_that_ends_inside_a_frame_is_an_error() {
         let error =
             decode_all(&mut FrameCodec::new(NONE), &[&[Kind::Stdout as u8, 0, 0, 0, 2, b'x']]).unwrap_err();
-        assert!(matches!(error, FrameError::Truncated));
+        assert!(matches!(error, FrameError::Io(_)));
     }
 }

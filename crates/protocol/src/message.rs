@@ -252,12 +252,12 @@ pub struct Omitted {
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// The payload is not the JSON the kind calls for.
-    #[error("payload of a {kind:?} frame")]
+    #[error("payload of a {kind:?} frame: {reason}")]
     Payload {
         /// Kind of the frame.
         kind: Kind,
         /// What is wrong with it.
-        source: serde_json::Error,
+        reason: serde_json::Error,
     },
     /// The payload is not what the kind calls for.
     #[error("payload of a {kind:?} frame: {what}")]
@@ -274,7 +274,7 @@ pub enum MessageError {
 
 fn from_json<'a, T: Deserialize<'a>>(frame: &'a Frame) -> Result<T, MessageError> {
     serde_json::from_slice(&frame.payload)
-        .map_err(|source| MessageError::Payload { kind: frame.kind, source })
+        .map_err(|reason| MessageError::Payload { kind: frame.kind, reason })
 }
 
 impl TryFrom<Frame> for Display {

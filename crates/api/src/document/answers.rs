@@ -77,11 +77,11 @@ pub(crate) enum RunRefused {
     #[response(
         status = 429,
         headers(("Retry-After" = u32, description = "Seconds until the next one is let in, rounded up")),
-        example = json!({ "detail": "This tenant's executions are limited to 10/s: try again in 0.1 s" })
+        example = json!({ "detail": "This tenant's executions are limited to 10 a second: try again in 0.1 s" })
     )]
     TooOften(Problem),
-    /// Nothing is wrong with the code: the queue is full, the wait was too long, too many large bodies came at once, the
-    /// service shuts down, or the engine or the container is lost
+    /// Nothing is wrong with the code: the queue is full, the wait was too long, too many large bodies came or too many large answers
+    /// stay unread at once, the service shuts down, or the engine or the container is lost, with the run or before it
     #[response(
         status = 503,
         headers(("Retry-After" = u32, description = "Seconds until it is worth trying again")),

@@ -54,7 +54,7 @@ pub(super) fn tools(app: &App) -> Vec<Tool> {
         "Keep a value under a key for later calls, in place of what was there. In code it is data[\"key\"]: a JSON value, or a path to a \
          file for any other content type.",
         json!({
-            "key": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$" },
+            "key": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$", "description": "Neither . nor .." },
             "content": { "type": "string", "description": "The value: text, or base64 of bytes." },
             "encoding": { "type": "string", "enum": ["utf-8", "base64"], "default": "utf-8" },
             "content_type": { "type": "string", "description": "Such as application/json or text/csv." }

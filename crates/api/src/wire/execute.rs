@@ -51,7 +51,7 @@ pub(crate) struct Request {
 
 fn input_data() -> Object {
     let description = "The dict `input_data`; each key that is an identifier is a variable as well. No object in it has a name \
-                       twice; it is nested at most 128 levels deep, and its numbers are within ±1.8e308.";
+                       twice; it is nested at most 127 levels deep, and its numbers are within ±1.8e308.";
     ObjectBuilder::new()
         .description(Some(description))
         .default(Some(json!({})))

@@ -300,7 +300,7 @@ impl Field for Vec<String> {
     }
 }
 
-/// A JSON object, kept as text, in which every name is unique and which is at most 128 levels deep.
+/// A JSON object, kept as text, in which every name is unique and which is at most 127 levels deep.
 impl Field for Box<RawValue> {
     fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
         check_object(raw).map_err(|mismatch| vec![mismatch])?;

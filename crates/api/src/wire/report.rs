@@ -47,7 +47,7 @@ pub(crate) struct Omitted {
     #[schema(examples("big"))]
     name: String,
     /// Why, for a person to read.
-    #[schema(examples("the result is over its limit of 8 MiB"))]
+    #[schema(examples("larger than the result limit of 8 MiB"))]
     reason: String,
 }
 

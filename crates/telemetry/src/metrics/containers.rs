@@ -15,7 +15,7 @@ use prometheus_client::{
 
 use super::label::{Buckets, ByLabel, counter, counters, durations};
 
-/// Neither a start nor a call to Docker may take longer.
+/// A start or a call to Docker that takes longer is told as that alone.
 const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
