@@ -97,6 +97,7 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
         && response.status() != StatusCode::REQUEST_TIMEOUT
         && let Ok(turn) = LINGERING.try_acquire()
     {
+        // On its own: the answer is out, and nobody's end waits for what is thrown away.
         tokio::spawn(timeout(LINGER_TIME, async move {
             let _turn = turn;
             let mut chunks = chunks(shared);

@@ -8,5 +8,6 @@ mod json_object;
 mod report;
 mod utf8;
 
+pub(crate) use self::files::Encoding;
 pub(crate) use self::json_object::{Field, FieldError, JsonObject, MOST_ERRORS, Mismatch};
 pub(crate) use self::utf8::Utf8;

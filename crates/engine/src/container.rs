@@ -108,9 +108,9 @@ impl Drop for Container {
 
 /// Names of the containers somebody owns: whatever else carries our label is an orphan.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Registry(Arc<Mutex<HashSet<ContainerName>>>);
+pub(crate) struct Owned(Arc<Mutex<HashSet<ContainerName>>>);
 
-impl Registry {
+impl Owned {
     /// Must come before the container is created, or a sweep could take it for an orphan. False if it is known already.
     pub(crate) fn insert(&self, name: &ContainerName) -> bool {
         lock(&self.0).insert(name.clone())

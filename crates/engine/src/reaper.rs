@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    container::{Container, Registry, Remains, Slot, UserIds},
+    container::{Container, Owned, Remains, Slot, UserIds},
     driver::{ContainerName, Driver, DriverError},
     events::{Event, Observer},
     phase::{Phase, Stopwatch},
@@ -47,7 +47,7 @@ struct Work {
     remains: mpsc::UnboundedSender<Remains>,
     driver: Arc<dyn Driver>,
     observer: Arc<dyn Observer>,
-    registry: Registry,
+    owned: Owned,
     pace: Pace,
     orphans_at_once: Semaphore,
 }
@@ -60,7 +60,7 @@ impl Reaper {
             remains,
             driver,
             observer,
-            registry: Registry::default(),
+            owned: Owned::default(),
             pace,
             orphans_at_once: Semaphore::new(ORPHANS_AT_ONCE),
         });
@@ -73,13 +73,13 @@ impl Reaper {
     /// A name and a user for a container that is about to be created, known to the sweep from now on.
     pub(crate) fn adopt(&self, slot: Slot) -> Option<Container> {
         let container = Container::new(self.users.take()?, slot, self.work.remains.clone());
-        self.work.registry.insert(container.name());
+        self.work.owned.insert(container.name());
         Some(container)
     }
 
     /// Those somebody owns and those that are being removed.
     pub(crate) fn containers(&self) -> usize {
-        self.work.registry.len()
+        self.work.owned.len()
     }
 
     /// Hands every container of this instance that nobody owns to the reaper.
@@ -149,7 +149,7 @@ impl Work {
             removed.await;
             self.observer.observe(&Event::QuarantineEnded { container: &name });
         }
-        self.registry.remove(&name);
+        self.owned.remove(&name);
         stopwatch.finish();
     }
 
@@ -174,11 +174,11 @@ impl Work {
         }
     }
 
-    /// Hands over every container that is ours by label, but nobody's. Each is in the registry from now on, so that it is found
+    /// Hands over every container that is ours by label, but nobody's. Each is the reaper's from now on, so that it is found
     /// once.
     async fn sweep(&self) -> Result<(), DriverError> {
         let listed = self.driver.list().await?;
-        let orphans: Vec<_> = listed.into_iter().filter(|name| self.registry.insert(name)).collect();
+        let orphans: Vec<_> = listed.into_iter().filter(|name| self.owned.insert(name)).collect();
         if !orphans.is_empty() {
             self.observer.observe(&Event::Orphans { count: orphans.len() });
         }

@@ -185,6 +185,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Error,
+        Self::Timeout,
+        Self::MemoryLimit,
+        Self::OutputLimit,
+        Self::Crashed,
+        Self::Cancelled,
+    ];
+
     /// As it is written everywhere: on the pipe, in answers, in logs.
     pub fn as_str(self) -> &'static str {
         match self {

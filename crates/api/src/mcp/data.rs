@@ -11,6 +11,7 @@ use super::Call;
 use crate::{
     error::ApiError,
     routes::data::{Listed, receive},
+    wire::Encoding,
 };
 
 /// Values that a model is told of, which reads every word.
@@ -24,15 +25,6 @@ struct Uploaded {
     #[serde(default)]
     encoding: Encoding,
     content_type: Option<String>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
-enum Encoding {
-    #[default]
-    #[serde(rename = "utf-8")]
-    Utf8,
-    #[serde(rename = "base64")]
-    Base64,
 }
 
 pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {

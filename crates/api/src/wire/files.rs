@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 use super::{Field, JsonObject, MOST_ERRORS, Mismatch};
 
 /// How a file's content is written in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(examples("utf-8"))]
 pub(crate) enum Encoding {
+    #[default]
     #[serde(rename = "utf-8")]
     Utf8,
     #[serde(rename = "base64")]
@@ -77,7 +78,7 @@ fn input_file(raw: &RawValue) -> Result<InputFile, Vec<Mismatch>> {
     let mut fields = JsonObject::nested(raw).map_err(|mismatch| vec![mismatch])?;
     let path: Option<FilePath> = fields.required("path");
     let content: Option<String> = fields.required("content");
-    let encoding = fields.optional("encoding").unwrap_or(Encoding::Utf8);
+    let encoding = fields.optional("encoding").unwrap_or_default();
     fields.finish_nested()?;
     let missing = || vec![Mismatch::new("missing", "Field required", raw)];
     let (path, content) = (path.ok_or_else(missing)?, content.ok_or_else(missing)?);

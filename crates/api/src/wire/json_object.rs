@@ -202,8 +202,7 @@ fn clip(text: &str) -> String {
     if text.len() <= ECHO {
         return text.to_owned();
     }
-    let end = (0..=ECHO).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-    format!("{}…", &text[..end])
+    format!("{}…", &text[..text.floor_char_boundary(ECHO)])
 }
 
 /// The fields in order, their values unparsed; a name that appears twice is an error.

@@ -12,15 +12,6 @@ use prometheus_client::{
 
 use super::label::{Buckets, ByLabel, counter, counters, durations, gauges};
 
-const STATUSES: [Status; 7] = [
-    Status::Ok,
-    Status::Error,
-    Status::Timeout,
-    Status::MemoryLimit,
-    Status::OutputLimit,
-    Status::Crashed,
-    Status::Cancelled,
-];
 const REFUSALS: [&str; 3] = ["queue_full", "queue_timeout", "draining"];
 const FAILURES: [&str; 4] = ["no_container", "not_started", "lost", "pack"];
 
@@ -47,7 +38,7 @@ impl Executions {
                 "executions",
                 "Executions that were answered, by how the code ended",
                 "status",
-                STATUSES.map(Status::as_str),
+                Status::ALL.map(Status::as_str),
             ),
             refused: counters(
                 registry,
