@@ -39,32 +39,35 @@ class Collector:
         for number in (SIGALRM, SIGPROF):
             signal(number, self.on_alarm)
         while self.pending:
-            self.current, job = self.pending.pop()
-            try:
-                self.do(job)
-            except NotEncodable as reason:
-                self.omit(str(reason))
-            except OutOfTime:
-                self.omit("took too long to encode")
-            except BaseException as error:
-                self.armed = False
-                self.omit(error_line(error))
-            job = None  # the last reference to a value must not be ours: it may have a finalizer
+            self.do_next()
         if self.omitted > MAX_OMITTED:
             self.current = "*"
             self.append_omitted(f"{self.omitted - MAX_OMITTED} more names were left out")
 
-    def do(self, job):
+    def do_next(self):
+        self.current, job = self.pending.pop()
+        reason = None
         # Half of what is left for each: however many values are hostile, the next one always gets a chance.
         self.interrupted, self.armed = False, True
         setitimer(ITIMER_REAL, max(0.02, (self.answer_by - monotonic()) / 2))
         setitimer(ITIMER_PROF, WORK_LIMIT)
         try:
-            job()
+            try:
+                job()
+            except NotEncodable as why:
+                reason = str(why)
+            except BaseException as error:
+                reason = "took too long to encode" if self.interrupted else error_line(error)
+            # Within the time too: to describe an exception, and to let go of it and of the value, may run code of theirs.
+            job = None
+        except BaseException:
+            reason = "took too long to encode"
         finally:
             self.armed = False
             setitimer(ITIMER_PROF, 0)
             setitimer(ITIMER_REAL, 0)
+        if reason is not None:
+            self.omit(reason)
 
     def on_alarm(self, number, frame):
         if not self.armed:

@@ -11,6 +11,7 @@ OOM_SCORE = "/proc/self/oom_score_adj"
 MEMORY_STATISTICS = ("/sys/fs/cgroup/memory/memory.stat", "/sys/fs/cgroup/memory.stat")
 OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
 MEMORY_PEAKS = ("/sys/fs/cgroup/memory/memory.max_usage_in_bytes", "/sys/fs/cgroup/memory.peak")
+TASK_COUNTS = ("/sys/fs/cgroup/pids/pids.current", "/sys/fs/cgroup/pids.current")
 CPU_USAGES = ("/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat")
 
 # Without the ctypes package around it, which costs more to import than all of the runner.
@@ -65,6 +66,7 @@ class Counters:
         self._statistics = _open(MEMORY_STATISTICS if inside else ())
         self._peak = _open(MEMORY_PEAKS if inside else ())
         self._cpu = _open(CPU_USAGES if inside else ())
+        self._tasks = _open(TASK_COUNTS if inside else ())
 
     def oom_kills(self):
         """How many processes of this container the kernel has killed for memory, or None if it does not say."""
@@ -85,6 +87,10 @@ class Counters:
         """Bytes. The container's peak; outside one, the child's while it is there."""
         peak = _number((_read(self._peak) or "").strip())
         return _peak_of(child) if peak is None else peak
+
+    def tasks(self):
+        """Threads of all processes of this container, or None if the kernel does not say."""
+        return _number((_read(self._tasks) or "").strip())
 
     def cache_and_refaults(self):
         """(bytes of cached files, pages read again so far), or None if the kernel does not say."""

@@ -34,15 +34,15 @@ def install_main(execution, inputs, uploaded):
 
 def variable_of(key):
     """The variable that an input becomes; None if it is none, and only in `input_data`."""
-    # A dunder would change what the module is.
-    if not key.isidentifier() or keyword.iskeyword(key) or key == "input_data" or key[:2] == "__":
+    if not key.isidentifier():
         return None
-    if key.isascii():
-        return key
-    # As the parser takes a name in the code.
-    from unicodedata import normalize
+    if not key.isascii():
+        # As the parser takes a name in the code.
+        from unicodedata import normalize
 
-    return normalize("NFKC", key)
+        key = normalize("NFKC", key)
+    # A dunder would change what the module is.
+    return None if keyword.iskeyword(key) or key == "input_data" or key[:2] == "__" else key
 
 
 def give_way(files):

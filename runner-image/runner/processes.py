@@ -46,11 +46,16 @@ class Processes:
         _, self.status = os.waitpid(self.main, 0)
         return self.status
 
-    def stop_all(self):
-        """SIGSTOP every process but ourselves. At once, where a large process takes many milliseconds to die."""
+    def stop_all(self, tasks):
+        """SIGSTOP every process but ourselves: at once, where a large one takes many milliseconds to die. True if that is the main child
+        alone. `tasks`: says how many threads the container has, us among them, or None."""
         # Of their stopping we need not hear, while an answer is on its way.
         pthread_sigmask(SIG_BLOCK, [SIGCHLD, SIGUSR1])
         self._signal_all(SIGSTOP)
+        count = tasks()
+        if count is None:
+            return _descendants(os.getpid()) == [self.main]
+        return count <= 2 or count == 1 + _threads_of(self.main)
 
     def _signal_all(self, number):
         for pid in _victims():
@@ -91,3 +96,12 @@ def _descendants(pid):
     except (FileNotFoundError, ProcessLookupError):
         pass  # gone since it was listed
     return found
+
+
+def _threads_of(pid):
+    """How many threads a process has; 0 once it is reaped."""
+    try:
+        with open(f"/proc/{pid}/stat") as statistics:
+            return int(statistics.read().rpartition(")")[2].split()[17])
+    except OSError:
+        return 0

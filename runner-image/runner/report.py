@@ -98,12 +98,13 @@ class Report:
         for kind, start, end in self._records():
             if kind != ENDED or end - start > MAX_ENDED:
                 return None
-            return _checked(self.memory[start:end], {
+            ended = _checked(self.memory[start:end], {
                 "status": lambda v: v in ("ok", "error"),
                 "exit_code": lambda v: type(v) is int and 0 <= v <= 255,
                 "error": lambda v: v is None or type(v) is str,
                 "execution_time": lambda v: type(v) is float and 0 <= v < 1e9,
             })
+            return ended if ended and (ended["status"] == "ok") == (ended["exit_code"] == 0) else None
         return None
 
     def contents(self):

@@ -26,5 +26,9 @@ def write(files):
             with open(path, "wb") as file:
                 file.write(content)
         except OSError as error:
+            try:
+                os.unlink(path)  # half of it would come back as if the code had written it
+            except OSError:
+                pass
             return f"the request's files do not fit into the workspace: {error.strerror} ({path})"
     return None

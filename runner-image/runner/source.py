@@ -187,6 +187,8 @@ def import_aliases(source, namespace):
             unbound = _names_used_but_not_bound(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}, None  # the real compilation says it better
+    except BaseException as failure:
+        return {}, failure  # of a file of the request, in the place of `warnings`
     aliases = {}
     for alias in ALIASES.keys() & unbound - namespace.keys():
         try:

@@ -57,6 +57,7 @@ class Stream:
 
     def __init__(self, kind):
         self.kind, self.room, self.truncated, self.open = kind, 0, False, True
+        self.taken = 0  # bytes that were read, within the limit or not
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
 
@@ -73,6 +74,7 @@ class Stream:
         if not data:
             self.open = False
             return None
+        self.taken += len(data)
         self.truncated = self.truncated or len(data) > self.room
         data = data[:self.room]
         self.room -= len(data)
@@ -183,10 +185,8 @@ class Supervision:
 
     def finish(self):
         self.watch()
-        if self.cause == HAS_LEFT:
-            self.processes.stop_all()
-        # What is stopped may wake up again by a signal that it has arranged for: not while there are files of its to be read.
-        if self.cause != HAS_LEFT or not is_empty(self.workspace):
+        # Stopped and alone it cannot wake up again: by a parent's death, a child's, or a signal that one of them has arranged for.
+        if not (self.cause == HAS_LEFT and self.processes.stop_all(self.counters.tasks) and is_empty(self.workspace)):
             self.processes.kill_all()
         self.answer()
 
@@ -367,9 +367,10 @@ class Supervision:
 
     def drain(self, stream):
         """What is in the pipe by now: a process that was born during the kill may go on writing."""
-        left = stream.waiting_bytes()
-        while left > 0 and self.forward(stream):
-            left -= READ_SIZE
+        end = stream.taken + stream.waiting_bytes()
+        # A read may bring much less than there is: of a pipe in packet mode one write.
+        while stream.taken < end and self.forward(stream):
+            pass
 
     def conclude(self):
         """(verdict, the report's Contents: not None where the code ended by itself)"""

@@ -1,7 +1,8 @@
+import json
 import os
 import time
 
-from support import RunnerTest
+from support import FINISHED, RESULT, RunnerTest
 
 
 class Time(RunnerTest):
@@ -63,6 +64,11 @@ class Output(RunnerTest):
             answer = self.run_code(code, output_limit=100_000)
             self.assertEqual((answer.status, answer.truncated), ("output_limit", streams))
 
+    def test_a_pipe_in_packet_mode_loses_nothing(self):
+        answer = self.run_code("import fcntl, os\nfcntl.fcntl(1, fcntl.F_SETFL, os.O_WRONLY | os.O_DIRECT)\n"
+                               "for i in range(15): os.write(1, b'%d\\n' % i)")
+        self.assertEqual((answer.status, answer.stdout), ("ok", b"".join(b"%d\n" % i for i in range(15))))
+
     def test_closed_descriptors_are_fine(self):
         for code in ("import os; os.closerange(0, 1000)", "import sys; sys.stdout.close(); sys.stderr.close()"):
             self.assertEqual(self.result_of(code + "\nx = 1"), {"x": 1})
@@ -98,6 +104,17 @@ class Processes(RunnerTest):
         while os.path.exists(f"/proc/{int(answer.stdout)}"):
             self.assertLess(time.monotonic(), give_up)
             time.sleep(0.01)
+
+    def test_what_else_it_leaves_running_is_killed_before_the_answer(self):
+        conversation = self.conversation()
+        conversation.receive()
+        conversation.execute("import os, time\nchild = os.fork()\nif child == 0: time.sleep(100)")
+        child = None
+        while (received := conversation.receive())[0] != FINISHED:
+            if received[0] == RESULT:
+                child = json.loads(received[1])["child"]
+        with self.assertRaises(ProcessLookupError):
+            os.kill(child, 0)
 
     def test_zombies_are_fine(self):
         self.assertEqual(self.result_of("import os\nfor i in range(60):\n if os.fork() == 0: os._exit(0)"), {"i": 59})

@@ -17,6 +17,11 @@ class Hostile(RunnerTest):
                             huge="result limit of 8 MiB", swallows="too long", sleeps="too long")
         self.assertEqual(answer.result, {"items": [1, 2], "pairs": {"x": 1}, "last": "here"})
 
+    def test_an_exception_that_cannot_be_described_costs_its_own_name(self):
+        answer = self.run_code(ENDLESS, timeout=20)
+        self.assert_omitted(answer, x="Endless", y="")
+        self.assertEqual(answer.result, {"a": 1, "b": 2, "c": 3})
+
     def test_names_after_one_that_is_too_large_are_still_there(self):
         answer = self.run_code("a = 'x' * 2000\nb = list(range(10**6))\nc = [[0] * 1000] * 1000\nr = range(10**15)\nd = 1",
                                result_limit=1000)
@@ -124,4 +129,30 @@ for o in gc.get_objects():
     if type(o).__name__ == "Report":
         m = o.memory
         {}
+"""
+
+ENDLESS = """
+class Endless(Exception):
+    def __str__(self):
+        while True: pass
+
+class Raises:
+    def __repr__(self): raise Endless
+
+from collections.abc import Sequence
+
+class Closing(Sequence):
+    def __len__(self): return 9
+    def __getitem__(self, at): return at
+    def __iter__(self):
+        try:
+            while True: yield Raises()
+        finally:
+            while True: pass
+
+a = 1
+x = Raises()
+b = 2
+y = Closing()
+c = 3
 """

@@ -47,6 +47,7 @@ class Script(RunnerTest):
         self.assertNotIn(b"/runner/", answer.stderr)
         self.assertEqual(self.run_code("x = np", given={"numpy.py": b"raise SystemExit(3)"}).exit_code, 3)
         self.assertIn("NameError", self.run_code("x = np", given={"numpy.py": b"import nothing_of_that_name"}).error)
+        self.assertEqual(self.run_code("x = pd", given={"warnings.py": b"raise KeyError(1)"}).error, "KeyError: 1")
 
     def test_lines_end_where_python_says(self):
         for code in ("x = 'a\u2028b\x0c\x85'\n1/0", "x = 1\r\n1/0\r\n", "x = 1\r1/0"):
@@ -154,6 +155,10 @@ class Script(RunnerTest):
         given = {"µ": 3, "cafe\u0301": [1]}
         self.assertEqual(self.result_of("x = µ * 2 + len(café)", input=given), {"x": 7})
         self.assertEqual(self.result_of("café.append(2)", input=given), {"café": [1, 2]})
+
+    def test_an_input_that_the_parser_makes_a_dunder_of_is_no_variable(self):
+        given = {"_\uff3fbuiltins__": {}, "\uff44ef": 1, "\uff44ata\uff11": 2}
+        self.assertEqual(self.result_of("x = len(input_data)", input=given), {"x": 3})
 
     def test_standard_input_keeps_its_ends_of_lines(self):
         self.assertEqual(self.result_of("import sys; a, b = input(), sys.stdin.read()", stdin="1\r\n2\r\n3\r"),

@@ -266,15 +266,21 @@ def kernel():
     attempt("memfd_secret", lambda: call("memfd_secret", 0))
     attempt("seccomp: a filter of its own", seccomp_filter)
     attempt("seccomp: a listener", lambda: seccomp_filter(8))
+    attempt("prctl PR_SET_SECCOMP", lambda: prctl(22, 2, ctypes.addressof(allow_all()[0])))
     attempt("settimeofday", lambda: call("settimeofday", zeros, 0))
     attempt("clock_settime", lambda: call("clock_settime", 0, zeros))
     attempt("adjtimex to set", lambda: call("adjtimex", ctypes.create_string_buffer(struct.pack("I", 2) + bytes(204))))
     attempt("clock_adjtime to set", lambda: call("clock_adjtime", 0, ctypes.create_string_buffer(struct.pack("I", 2) + bytes(204))))
 
 
-def seccomp_filter(flags=0):
+def allow_all():
+    """A program for the kernel's filters, and what must outlive it."""
     allow = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 1, ctypes.addressof(allow)))
+    return ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 1, ctypes.addressof(allow))), allow
+
+
+def seccomp_filter(flags=0):
+    program, _allow = allow_all()
     call("seccomp", 1, flags, program)
 
 
@@ -291,6 +297,12 @@ def sockets():
             attempt(f"socket {families.get(family, family)} {kind}", lambda family=family, number=number: call("socket", family, number, 0))
         if family != socket.AF_UNIX:
             attempt(f"socketpair {families.get(family, family)}", lambda family=family: call("socketpair", family, 1, 0, zeros))
+    program, _allow = allow_all()
+    for option, name in [(26, "SO_ATTACH_FILTER"), (51, "SO_ATTACH_REUSEPORT_CBPF"), (1 << 32 | 26, "SO_ATTACH_FILTER in another way")]:
+        unix = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        attempt(f"setsockopt {name}", lambda option=option, unix=unix: call("setsockopt", unix.fileno(), 1, option, program, 16))
+    for option, name in [(50, "SO_ATTACH_BPF"), (52, "SO_ATTACH_REUSEPORT_EBPF")]:
+        attempt(f"setsockopt {name}", lambda option=option: call("setsockopt", socket.socket(socket.AF_UNIX).fileno(), 1, option, zeros, 4))
     attempt("look up a name", lambda: socket.getaddrinfo("example.com", 80))
     for host in ("169.254.169.254", "127.0.0.1", "172.17.0.1", "fd00:ec2::254"):
         attempt(f"connect to {host}", lambda host=host: socket.create_connection((host, 80), timeout=1))

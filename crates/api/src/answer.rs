@@ -17,9 +17,14 @@ const SMALL: u64 = 64 << 10;
 /// What is handed to the connection at a time.
 const PIECE: usize = 64 << 10;
 
-/// What a tenant's answer holds of the memory for answers; none if it is small.
-pub(crate) fn share(outcome: &Outcome, budget: &Budget, tenant: &Tenant) -> Result<Option<Share>, ApiError> {
-    let size = size(outcome);
+/// What a tenant's answer, which tells all of it so many times, holds of the memory for answers; none if it is small.
+pub(crate) fn share(
+    outcome: &Outcome,
+    times: u64,
+    budget: &Budget,
+    tenant: &Tenant,
+) -> Result<Option<Share>, ApiError> {
+    let size = times * size(outcome);
     if size <= SMALL {
         return Ok(None);
     }
@@ -36,12 +41,22 @@ fn size(outcome: &Outcome) -> u64 {
     let base64 = |bytes: usize| bytes.div_ceil(3) * 4;
     let display = outcome.display.as_ref().map_or(0, |display| {
         let parts = [Some(&display.text), display.html.as_ref(), display.png.as_ref()];
-        parts.into_iter().flatten().map(String::len).sum()
+        parts.into_iter().flatten().map(|part| escaped(part)).sum()
     });
     let figures: usize = outcome.figures.iter().map(|figure| base64(figure.png.len())).sum();
     let files: usize = outcome.files.iter().map(|file| base64(file.content.len())).sum();
     let result = outcome.result.as_ref().map_or(0, |result| result.get().len());
-    (outcome.stdout.len() + outcome.stderr.len() + result + display + figures + files) as u64
+    (escaped(&outcome.stdout) + escaped(&outcome.stderr) + result + display + figures + files) as u64
+}
+
+/// Bytes of a text within a JSON string.
+fn escaped(text: &str) -> usize {
+    let size = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(size).sum()
 }
 
 /// A body that keeps its share until the connection has taken all of it.
@@ -61,6 +76,12 @@ pub(crate) fn body(bytes: Vec<u8>, share: Share) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_takes_what_json_makes_of_it() {
+        let all: String = (0..0x300).filter_map(char::from_u32).collect();
+        assert_eq!(escaped(&all), serde_json::to_string(&all).unwrap().len() - 2);
+    }
 
     #[tokio::test]
     async fn a_share_comes_back_when_the_body_is_taken_or_dropped_and_not_before() {

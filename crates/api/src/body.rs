@@ -81,6 +81,8 @@ pub(crate) async fn read(
 const LINGER_BYTES: usize = 256 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(10);
 static LINGERING: Semaphore = Semaphore::const_new(32);
+/// Likewise for those who have no key: they take nothing away from those who have.
+static LINGERING_STRANGERS: Semaphore = Semaphore::const_new(8);
 
 /// Reads a refused body to its end while the answer goes out: a client that writes before it reads would otherwise see a
 /// broken connection instead of the answer.
@@ -92,10 +94,12 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     };
     let body = Body::from_stream(chunks(Arc::clone(&shared)));
     let response = next.run(Request::from_parts(parts, body)).await;
-    let refused = response.status().is_client_error() || response.status().is_server_error();
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    let turns = if status == StatusCode::UNAUTHORIZED { &LINGERING_STRANGERS } else { &LINGERING };
     if refused
-        && response.status() != StatusCode::REQUEST_TIMEOUT
-        && let Ok(turn) = LINGERING.try_acquire()
+        && status != StatusCode::REQUEST_TIMEOUT
+        && let Ok(turn) = turns.try_acquire()
     {
         // On its own: the answer is out, and nobody's end waits for what is thrown away.
         tokio::spawn(timeout(LINGER_TIME, async move {

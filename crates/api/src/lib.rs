@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod budget;
 mod caller;
+pub mod connection;
 mod document;
 mod error;
 #[cfg(feature = "fuzzing")]

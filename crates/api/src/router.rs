@@ -14,7 +14,7 @@ use utoipa_axum::{
 };
 
 use crate::{
-    App, body, caller, document,
+    App, body, caller, connection, document,
     error::ApiError,
     mcp::{self, Mcp},
     request_id,
@@ -62,5 +62,6 @@ pub fn router(app: App) -> Router {
         // For everybody, and a link on any page may lead there: it holds nothing of anybody.
         .merge(docs::router(&document))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))
+        .layer(middleware::from_fn(connection::while_client_waits))
         .with_state(app)
 }

@@ -5,9 +5,10 @@ pub(crate) mod events;
 pub(crate) mod execute;
 mod files;
 mod json_object;
+mod list;
 mod report;
 mod utf8;
 
 pub(crate) use self::files::Encoding;
-pub(crate) use self::json_object::{Field, FieldError, JsonObject, MOST_ERRORS, Mismatch};
+pub(crate) use self::json_object::{Field, FieldError, JsonObject, Mismatch};
 pub(crate) use self::utf8::Utf8;

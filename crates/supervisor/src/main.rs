@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 after a drain, 1 if it could not start or serve, 2 for a wrong flag.
 
+mod accept;
 mod check;
 mod cli;
 mod health_check;

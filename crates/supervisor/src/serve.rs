@@ -2,8 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use api::{App, Budget};
-use axum_server::{Handle, accept::NoDelayAcceptor};
+use api::{
+    App, Budget,
+    connection::{Connections, MOST_CONNECTIONS},
+};
+use axum_server::Handle;
 use engine::{
     Engine, StartError,
     driver::{DriverError, docker::DockerDriver},
@@ -18,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::{cli::Config, instance, pool_size, signals::Signals, undertaker::Undertaker, upkeep};
+use crate::{
+    accept::Acceptor, cli::Config, instance, pool_size, signals::Signals, undertaker::Undertaker, upkeep,
+};
 
 /// A client that takes longer to send its headers is no client.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -125,7 +130,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(ServeError::Server)?
-        .acceptor(NoDelayAcceptor::new())
+        .acceptor(Acceptor(Connections::new(MOST_CONNECTIONS)))
         .http1_only()
         .first_request_timeout(HEADER_TIMEOUT)
         .handle(handle.clone());

@@ -50,7 +50,15 @@ pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiErr
     Ok(result)
 }
 
+/// No arguments.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
 pub(super) fn list_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
+    if let Err(error) = serde_json::from_str::<Nothing>(call.arguments) {
+        return Ok(CallToolResult::error(vec![ContentBlock::text(error.to_string())]));
+    }
     let page = call.caller.space(&call.app.store)?.page(None, MOST_LISTED + 1);
     let more = page.len() > MOST_LISTED;
     let listed: Vec<Listed> = page.into_iter().take(MOST_LISTED).map(Listed::from).collect();

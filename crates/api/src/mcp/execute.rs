@@ -40,7 +40,8 @@ pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, Api
         Some(token) => follow(app, request, token, &context.peer).await?,
         None => app.engine.execute(request).await?,
     };
-    if let Some(share) = answer::share(&outcome, &app.answers, &caller.tenant)? {
+    // As text and as structured content.
+    if let Some(share) = answer::share(&outcome, 2, &app.answers, &caller.tenant)? {
         // A request has one answer.
         let _ = answer.set(share);
     }

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::ExecutionRequest;
+use tokio::task::block_in_place;
 use uuid::Uuid;
 
 use super::is_json;
@@ -53,8 +54,17 @@ pub(crate) fn request_of(
     id: Uuid,
     json: &[u8],
 ) -> Result<ExecutionRequest, ApiError> {
-    let request = execute::request(json, id, caller, app.engine.bounds(), app.config.max_code_size)?;
+    let parse = || execute::request(json, id, caller, app.engine.bounds(), app.config.max_code_size);
+    let request = aside(json.len(), parse)?;
     Ok(ExecutionRequest { data: Some(caller.space(&app.store)?), ..request })
+}
+
+/// So many bytes of JSON are read or written in a moment.
+const MOMENT: usize = 256 << 10;
+
+/// Reads or writes so much JSON; what takes longer than a moment keeps no other request of this thread waiting.
+fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes > MOMENT { block_in_place(work) } else { work() }
 }
 
 /// Nobody between us and the client keeps an answer.
@@ -86,12 +96,12 @@ pub(crate) async fn execute(
 ) -> Result<Response, ApiError> {
     let (id, tenant) = (request.id, request.tenant.clone());
     let mut outcome = app.engine.execute(request).await?;
-    let share = answer::share(&outcome, &app.answers, &tenant)?;
+    let share = answer::share(&outcome, 1, &app.answers, &tenant)?;
     let turn = outcome.turn.take();
     let answer = execute::Response::new(id, outcome);
     let Some(share) = share else { return Ok((NOT_STORED, Json(answer)).into_response()) };
     let mut json = answer::buffer(&share);
-    serde_json::to_writer(&mut json, &answer).map_err(|_| ApiError::Internal)?;
+    aside(json.capacity(), || serde_json::to_writer(&mut json, &answer)).map_err(|_| ApiError::Internal)?;
     drop((answer, turn));
     let content_type = [(header::CONTENT_TYPE, mime::APPLICATION_JSON.as_ref())];
     Ok((NOT_STORED, content_type, answer::body(json, share)).into_response())

@@ -42,7 +42,7 @@ pub(crate) struct Request {
     #[schema(required = false, default = "", examples("first line\nsecond line\n"))]
     stdin: String,
     /// `sys.argv[1:]`.
-    #[schema(required = false, default = json!([]), examples("--verbose"))]
+    #[schema(required = false, max_items = 10_000, default = json!([]), examples("--verbose"))]
     args: Vec<String>,
     /// Files in the current directory before the code runs.
     #[schema(required = false, max_items = 1000, default = json!([]))]

@@ -4,14 +4,14 @@ use std::fmt;
 
 use base64::{Engine as _, display::Base64Display, prelude::BASE64_STANDARD};
 use engine::{FilePath, InputFile, InputFiles};
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{Field, JsonObject, MOST_ERRORS, Mismatch};
+use super::{
+    Field, JsonObject, Mismatch,
+    list::{MOST_ERRORS, each, items},
+};
 
 /// How a file's content is written in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,11 +26,8 @@ pub(crate) enum Encoding {
 
 impl Field for Encoding {
     fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
-        match raw.get() {
-            r#""utf-8""# => Ok(Self::Utf8),
-            r#""base64""# => Ok(Self::Base64),
-            _ => Err(vec![Mismatch::new("literal_error", "Input should be 'utf-8' or 'base64'", raw)]),
-        }
+        serde_json::from_str(raw.get())
+            .map_err(|_| vec![Mismatch::new("literal_error", "Input should be 'utf-8' or 'base64'", raw)])
     }
 }
 
@@ -42,33 +39,10 @@ impl Field for FilePath {
 
 impl Field for InputFiles {
     fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
-        let items: Items = serde_json::from_str(raw.get())
-            .map_err(|_| vec![Mismatch::new("list_type", "Input should be a valid list", raw)])?;
-        if items.count > Self::MOST {
-            let msg = format!(
-                "List should have at most {} items after validation, not {}",
-                Self::MOST,
-                items.count
-            );
-            return Err(vec![Mismatch::new("too_long", msg, raw)]);
-        }
-        let (mut files, mut mismatches) = (Vec::with_capacity(items.count), Vec::new());
-        for (index, item) in items.first.iter().enumerate() {
-            match input_file(item) {
-                Ok(file) => files.push(file),
-                Err(found) => mismatches.extend(found.into_iter().map(|mismatch| mismatch.within(index))),
-            }
-            if mismatches.len() >= MOST_ERRORS {
-                break;
-            }
-        }
-        if !mismatches.is_empty() {
-            return Err(mismatches);
-        }
-        Self::new(files).map_err(|mut clashes| {
+        let items = items(raw, Self::MOST).map_err(|mismatch| vec![mismatch])?;
+        Self::new(each(&items, input_file)?).map_err(|mut clashes| {
             clashes.truncate(MOST_ERRORS);
-            let told =
-                |(at, clash): (usize, _)| value_error(&clash, items.first[at]).within("path").within(at);
+            let told = |(at, clash): (usize, _)| value_error(&clash, items[at]).within("path").within(at);
             clashes.into_iter().map(told).collect()
         })
     }
@@ -94,42 +68,6 @@ fn input_file(raw: &RawValue) -> Result<InputFile, Vec<Mismatch>> {
 
 fn value_error(error: &impl fmt::Display, raw: &RawValue) -> Mismatch {
     Mismatch::new("value_error", format!("Value error, {error}"), raw)
-}
-
-/// The items of a list, no more of them than a request may have files: a long list of nothing takes no memory.
-struct Items<'a> {
-    first: Vec<&'a RawValue>,
-    count: usize,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ItemsVisitor;
-
-        impl<'de> Visitor<'de> for ItemsVisitor {
-            type Value = Items<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Items<'de>, A::Error> {
-                let mut first = Vec::new();
-                while first.len() < InputFiles::MOST
-                    && let Some(item) = items.next_element()?
-                {
-                    first.push(item);
-                }
-                let mut count = first.len();
-                while items.next_element::<IgnoredAny>()?.is_some() {
-                    count += 1;
-                }
-                Ok(Items { first, count })
-            }
-        }
-
-        deserializer.deserialize_seq(ItemsVisitor)
-    }
 }
 
 /// A file that is there before the code runs.

@@ -131,6 +131,9 @@ impl Hardening {
                 ("/tmp".to_owned(), tmpfs(tmp)),
                 // The engine's own would have no cap on inodes.
                 ("/dev/shm".to_owned(), tmpfs(shm)),
+                // In the place of the pseudo-terminals: what is written to one the kernel works on in threads of its own, which
+                // no limit of the container's counts, and all containers share their number.
+                ("/dev/pts".to_owned(), "ro,nosuid,nodev,noexec,size=4096,nr_inodes=1,mode=0555".to_owned()),
             ])),
             shm_size: Some(i64_of(shm)),
             cap_drop: Some(vec!["ALL".to_owned()]),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use store::Meta;
@@ -73,11 +73,16 @@ use crate::{
 )]
 // In bounded memory, whatever the value's size.
 pub(crate) async fn get(
+    method: Method,
     State(app): State<App>,
     caller: Caller,
     PathKey(key): PathKey,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    // Of HEAD it says nothing (RFC 9110, section 14.2).
+    if method != Method::GET {
+        headers.remove(header::RANGE);
+    }
     let space = caller.space(&app.store)?;
     let value = space.read(&key, |meta| match wanted(&headers, meta) {
         Wanted::Part(range) => range,
@@ -128,9 +133,11 @@ fn etag(meta: &Meta) -> String {
 fn wanted(headers: &HeaderMap, meta: &Meta) -> Wanted {
     let etag = etag(meta);
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let matches =
-        |list: &str| list.split(',').any(|tag| ["*", &etag].contains(&tag.trim().trim_start_matches("W/")));
-    if header(header::IF_NONE_MATCH).is_some_and(matches) {
+    let tag_matches = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
+    let matches = |list: &str| list.trim() == "*" || list.split(',').any(tag_matches);
+    let mut lists =
+        headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list: &HeaderValue| list.to_str().ok());
+    if lists.any(matches) {
         return Wanted::Nothing;
     }
     // A range that belongs to another version must not be mixed with this one.
@@ -146,8 +153,9 @@ fn parse_range(range: &str, size: u64) -> Wanted {
         let (first, last) = range.split_once('-')?;
         let number = |text: &str| match text.trim() {
             "" => Some(None),
+            // One that is larger than any size is as good as the largest.
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse::<u64>().ok().map(Some)
+                Some(Some(digits.parse().unwrap_or(u64::MAX)))
             }
             _ => None,
         };
@@ -180,6 +188,8 @@ mod tests {
             ("bytes=-3", Wanted::Part(7..10)),
             ("bytes=-99", Wanted::Part(0..10)),
             ("bytes=10-", Wanted::Impossible),
+            ("bytes=99999999999999999999999-", Wanted::Impossible),
+            ("bytes=2-99999999999999999999999", Wanted::Part(2..10)),
             ("bytes=-0", Wanted::Impossible),
             ("bytes=5-4", Wanted::All),
             ("bytes=0-1,3-4", Wanted::All),

@@ -15,12 +15,16 @@ use std::{
 use axum::{
     Json,
     body::{Body, BodyDataStream},
-    extract::{FromRequest, Multipart, Request, State, multipart::Field},
+    extract::{
+        FromRequest, Multipart, Request, State,
+        multipart::{Field, MultipartError},
+    },
     http::header,
 };
 use bytes::Bytes;
 use engine::json::{Rules, StreamCheck};
 use futures_util::{Stream, StreamExt, stream};
+use mime::Mime;
 use store::{ContentType, InvalidContentType, Key, PutError, Space, Upload};
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
@@ -32,7 +36,6 @@ use crate::{
     caller::Caller,
     document::{self, answers},
     error::ApiError,
-    routes::content_type,
 };
 
 /// Room for the boundaries and headers of a form beside the file itself.
@@ -107,14 +110,12 @@ pub(crate) async fn upload(
         return Err(PutError::ValueTooLarge(limit).into());
     }
     let space = caller.space(&app.store)?;
-    let is_form = content_type(request.headers())
-        .is_some_and(|mime| mime.essence_str() == mime::MULTIPART_FORM_DATA.essence_str());
-    let upload = if is_form {
+    let declared = request.headers().get(header::CONTENT_TYPE);
+    let declared = declared.map(|value| value.to_str().map_err(|_| InvalidContentType)).transpose()?;
+    let declared = declared.unwrap_or(mime::APPLICATION_OCTET_STREAM.as_ref()).to_owned();
+    let upload = if is(&declared, &mime::MULTIPART_FORM_DATA) {
         receive_form(&app.config, &space, &key, request).await?
     } else {
-        let declared = request.headers().get(header::CONTENT_TYPE);
-        let declared = declared.map(|value| value.to_str().map_err(|_| InvalidContentType)).transpose()?;
-        let declared = declared.unwrap_or(mime::APPLICATION_OCTET_STREAM.as_ref()).to_owned();
         receive(&app.config, &space, &key, declared, &mut request.into_body().into_data_stream()).await?
     };
     upload.commit().await?;
@@ -154,6 +155,22 @@ impl Ahead {
             Poll::Ready(chunk)
         })
     }
+
+    /// What the parser gives next. Refused if it has to wait although it is far ahead: what it then holds is not the file's.
+    async fn next<T>(
+        &self,
+        idle: Duration,
+        next: impl Future<Output = Result<T, MultipartError>>,
+    ) -> Result<T, ApiError> {
+        let mut next = pin!(next);
+        let next = poll_fn(|cx| match next.as_mut().poll(cx) {
+            Poll::Pending if self.is_far() => {
+                Poll::Ready(Err(ApiError::BadMultipart("The form holds too much beside its file")))
+            }
+            next => next.map_err(ApiError::from),
+        });
+        timeout(idle, next).await.map_err(|_| ApiError::SlowBody)?
+    }
 }
 
 /// The form's one file. Nothing is stored before it has turned out that there is nothing else.
@@ -168,32 +185,17 @@ async fn receive_form(
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| {
         ApiError::BadMultipart("The header 'Content-Type: multipart/form-data' must name the form's boundary")
     })?;
-    let upload = match next_field(config, &mut form, &ahead).await? {
+    let upload = match ahead.next(config.body_idle, form.next_field()).await? {
         Some(file) if file.file_name().is_some() => {
             let declared = file.content_type().unwrap_or(mime::APPLICATION_OCTET_STREAM.as_ref()).to_owned();
             receive(config, space, key, declared, &mut File { field: file, ahead: ahead.clone() }).await?
         }
         _ => return Err(ApiError::BadMultipart("The form holds no file")),
     };
-    match next_field(config, &mut form, &ahead).await? {
+    match ahead.next(config.body_idle, form.next_field()).await? {
         None => Ok(upload),
         Some(_) => Err(ApiError::BadMultipart("The form must hold exactly one file")),
     }
-}
-
-async fn next_field<'a>(
-    config: &ApiConfig,
-    form: &'a mut Multipart,
-    ahead: &Ahead,
-) -> Result<Option<Field<'a>>, ApiError> {
-    let mut next = pin!(form.next_field());
-    let next = poll_fn(|cx| match next.as_mut().poll(cx) {
-        Poll::Pending if ahead.is_far() => {
-            Poll::Ready(Err(ApiError::BadMultipart("The form holds too much beside its file")))
-        }
-        next => next.map_err(ApiError::from),
-    });
-    timeout(config.body_idle, next).await.map_err(|_| ApiError::SlowBody)?
 }
 
 /// Writes the chunks to the store, checking on the way that what calls itself JSON is JSON.
@@ -204,7 +206,7 @@ pub(crate) async fn receive(
     declared: String,
     chunks: &mut impl Chunks,
 ) -> Result<Upload, ApiError> {
-    let mut json = is_json(&declared).then(|| StreamCheck::new(UPLOADED));
+    let mut json = is(&declared, &mime::APPLICATION_JSON).then(|| StreamCheck::new(UPLOADED));
     let mut upload = space.upload(key.clone(), ContentType::try_from(declared)?).await?;
     let (began, mut received) = (Instant::now(), 0);
     while let Some(chunk) = chunks.next_chunk(config.body_idle).await? {
@@ -223,10 +225,10 @@ pub(crate) async fn receive(
     Ok(upload)
 }
 
-/// Whether code gets the value parsed: the runner decides by the same part of the content type, whatever its parameters are.
-fn is_json(declared: &str) -> bool {
+/// Whatever its parameters are, and be they none: the runner, too, decides by this part whether code gets the value parsed.
+fn is(declared: &str, content_type: &Mime) -> bool {
     let essence = declared.split_once(';').map_or(declared, |(essence, _)| essence);
-    essence.trim().eq_ignore_ascii_case(mime::APPLICATION_JSON.essence_str())
+    essence.trim().eq_ignore_ascii_case(content_type.essence_str())
 }
 
 /// Bytes that come a chunk at a time.
@@ -243,7 +245,7 @@ impl Chunks for BodyDataStream {
 
 impl Chunks for File<'_> {
     async fn next_chunk(&mut self, idle: Duration) -> Result<Option<Bytes>, ApiError> {
-        let chunk = timeout(idle, self.field.chunk()).await.map_err(|_| ApiError::SlowBody)??;
+        let chunk = self.ahead.next(idle, self.field.chunk()).await?;
         self.ahead.0.fetch_sub(chunk.as_ref().map_or(0, Bytes::len) as u64, Relaxed);
         Ok(chunk)
     }

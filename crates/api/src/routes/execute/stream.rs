@@ -120,7 +120,7 @@ impl Following {
                 None => {
                     let outcome = ended(self.run.take()?.await);
                     let last = match outcome.and_then(|outcome| {
-                        Ok((answer::share(&outcome, &self.answers, &self.tenant)?, outcome))
+                        Ok((answer::share(&outcome, 1, &self.answers, &self.tenant)?, outcome))
                     }) {
                         Ok((share, outcome)) => {
                             self.share = share;
