@@ -4,8 +4,12 @@ from _signal import ITIMER_PROF, ITIMER_REAL, SIGALRM, SIGPROF, setitimer, signa
 from sys import setrecursionlimit
 from time import monotonic
 
+# A value's class may have emptied the module before its failure is caught here.
+from builtins import BaseException, max, str
+
 from encode import NotEncodable, json_text
 from error_line import clip_utf8, error_line
+from regain import mend
 from report import MAX_OMITTED, MAX_TEXT, OMITTED
 
 MARGIN = 0.2  # seconds kept for the way back
@@ -36,13 +40,16 @@ class Collector:
         self.pending += jobs[::-1]
 
     def run(self):
-        for number in (SIGALRM, SIGPROF):
-            signal(number, self.on_alarm)
+        self.watch()
         while self.pending:
             self.do_next()
         if self.omitted > MAX_OMITTED:
             self.current = "*"
             self.append_omitted(f"{self.omitted - MAX_OMITTED} more names were left out")
+
+    def watch(self):
+        for number in (SIGALRM, SIGPROF):
+            signal(number, self.on_alarm)
 
     def do_next(self):
         self.current, job = self.pending.pop()
@@ -66,6 +73,8 @@ class Collector:
             self.armed = False
             setitimer(ITIMER_PROF, 0)
             setitimer(ITIMER_REAL, 0)
+        mend()
+        self.watch()
         if reason is not None:
             self.omit(reason)
 
@@ -79,6 +88,7 @@ class Collector:
         # The value's code swallowed the first alarm and would swallow every other. So it is not returned to: the rest is
         # done from here, on top of its stack, and the process ends.
         self.armed = False
+        mend()
         setrecursionlimit(10_000)
         self.omit("took too long to encode")
         self.run()

@@ -1,5 +1,8 @@
 """An exception as one line, whatever its class does in __str__ and however it is called."""
 
+# The code may have emptied the module.
+from builtins import BaseException, len, slice, str, type
+
 from type_names import full_name
 
 LIMIT = 1024  # bytes of UTF-8

@@ -11,7 +11,9 @@ from _signal import (
     ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGPROF,
     SIGUSR1, default_int_handler, getsignal, pthread_sigmask, set_wakeup_fd, setitimer, signal, valid_signals,
 )
-from sys import get_int_max_str_digits, getrecursionlimit, set_int_max_str_digits, setrecursionlimit
+from sys import get_int_max_str_digits, getrecursionlimit, set_int_max_str_digits, setprofile, setrecursionlimit, settrace
+# A value's class may have emptied the module.
+from builtins import BaseException, RecursionError, callable, int, max
 
 _builtins = vars(builtins)
 _original_builtins = dict(_builtins)
@@ -44,6 +46,20 @@ def regain():
             step()
         except BaseException:
             pass
+
+
+def mend():
+    """Between the values of a result, each of which may have run its class's code: what the next one needs of the interpreter."""
+    pthread_sigmask(SIG_BLOCK, _signals)
+    _update_builtins(_original_builtins)
+    settrace(None)
+    setprofile(None)
+    set_int_max_str_digits(INT_DIGITS)
+    try:
+        setrecursionlimit(RECURSION_LIMIT)
+    except RecursionError:
+        pass  # on top of a value's own stack, under a higher limit
+    _drop_signal_handlers()
 
 
 def give_back():

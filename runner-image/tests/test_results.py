@@ -22,6 +22,20 @@ class Hostile(RunnerTest):
         self.assert_omitted(answer, x="Endless", y="")
         self.assertEqual(answer.result, {"a": 1, "b": 2, "c": 3})
 
+    def test_what_a_value_does_to_the_interpreter_is_undone_before_the_next(self):
+        for sabotage in ("vars(builtins).clear()", "builtins.set = builtins.len = None", "sys.setrecursionlimit(60)",
+                         "sys.set_int_max_str_digits(640)", "sys.settrace(print)", "sys.setprofile(1)",
+                         "signal.signal(14, signal.SIG_IGN); signal.pthread_sigmask(0, range(1, 65))",
+                         "signal.signal(12, lambda *a: 1 / 0); signal.raise_signal(12)"):
+            code = (f"import builtins, signal, sys\nclass Key(str):\n def __repr__(self): {sabotage}; return 'x'\n"
+                    "class Bad:\n def __repr__(self): return Key.__repr__(Key())\n"
+                    "a = Bad()\nnested = []\nfor i in range(50): nested = [nested]\nlarge = 10 ** 2000\nb = {1: 2}\nBad()")
+            answer = self.run_code(code, timeout=20)
+            self.assertEqual((answer.status, answer.error), ("ok", None), (sabotage, answer.stderr))
+            self.assertEqual(answer.result["b"], {"1": 2}, sabotage)
+            self.assertIn("large", answer.result, sabotage)
+            self.assertIn("nested", answer.result, sabotage)
+
     def test_names_after_one_that_is_too_large_are_still_there(self):
         answer = self.run_code("a = 'x' * 2000\nb = list(range(10**6))\nc = [[0] * 1000] * 1000\nr = range(10**15)\nd = 1",
                                result_limit=1000)

@@ -4,34 +4,49 @@
 //! early, such as the next request: one byte more, and a run would go on for nobody. So the socket is watched beside it.
 
 use std::{
+    collections::BTreeMap,
     future,
     io::{self, ErrorKind},
+    net::Shutdown,
     os::fd::AsFd,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::Poll,
 };
 
 use axum::{
     Extension,
     body::{Body, HttpBody},
     extract::Request,
-    http::StatusCode,
     middleware::{AddExtension, Next},
     response::{IntoResponse, Response},
 };
-use futures_util::StreamExt;
-use tokio::{
-    io::Interest,
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use futures_util::{FutureExt, StreamExt, stream};
+use socket2::SockRef;
+use tokio::{io::Interest, net::TcpStream};
 use tower::Layer;
+
+use crate::error::ApiError;
 
 /// Each may hold a request's headers, whoever sent them.
 pub const MOST_CONNECTIONS: usize = 2048;
 
 /// All connections there are. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Connections(Arc<Semaphore>);
+pub struct Connections {
+    most: usize,
+    all: Arc<Mutex<All>>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    count: usize,
+    numbers: u64,
+    /// On which no request is being answered, since the longest first.
+    idle: BTreeMap<u64, Weak<Inside>>,
+}
 
 /// One of them, an extension of every request on it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,21 +56,60 @@ pub struct Connection(Arc<Inside>);
 struct Inside {
     /// A second descriptor of the one that the HTTP library has.
     socket: TcpStream,
-    _turn: OwnedSemaphorePermit,
+    /// Among the idle ones.
+    number: AtomicU64,
+    connections: Connections,
 }
+
+/// A request that is being answered.
+struct Busy(Connection);
 
 impl Connections {
     /// At most so many at a time.
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most)))
+        Self { most, all: Arc::default() }
     }
 
-    /// One more; an error if there are too many.
+    /// One more. If there are too many, it takes the place of the one that has been idle for longest: who only holds connections keeps
+    /// nobody out who has something to ask. An error if none is idle.
     pub fn add(&self, stream: &TcpStream) -> io::Result<Connection> {
-        let turn = Arc::clone(&self.0).try_acquire_owned();
-        let turn = turn.map_err(|_| io::Error::new(ErrorKind::ResourceBusy, "too many connections"))?;
         let socket = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        Ok(Connection(Arc::new(Inside { socket: TcpStream::from_std(socket)?, _turn: turn })))
+        let (socket, number) = (TcpStream::from_std(socket)?, AtomicU64::default());
+        let displaced = {
+            let mut all = self.all();
+            let displaced = if all.count < self.most { None } else { all.idle.pop_first() };
+            if all.count >= self.most && displaced.is_none() {
+                return Err(io::Error::new(ErrorKind::ResourceBusy, "too many connections"));
+            }
+            all.count += 1;
+            displaced
+        };
+        if let Some(displaced) = displaced.and_then(|(_, inside)| inside.upgrade()) {
+            // It may have been closed meanwhile.
+            let _ = SockRef::from(&displaced.socket).shutdown(Shutdown::Both);
+        }
+        let connection = Connection(Arc::new(Inside { socket, number, connections: self.clone() }));
+        connection.rest();
+        Ok(connection)
+    }
+
+    fn all(&self) -> MutexGuard<'_, All> {
+        // Every critical section leaves its data whole.
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let mut all = self.connections.all();
+        all.count -= 1;
+        all.idle.remove(&self.number.load(Relaxed));
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.rest();
     }
 }
 
@@ -66,6 +120,21 @@ impl Connection {
     /// The service for its requests.
     pub fn serve<S>(self, service: S) -> ConnectionService<S> {
         Extension(self).layer(service)
+    }
+
+    /// Nothing is asked on it from now on.
+    fn rest(&self) {
+        let mut all = self.0.connections.all();
+        all.numbers += 1;
+        let number = all.numbers;
+        self.0.number.store(number, Relaxed);
+        all.idle.insert(number, Arc::downgrade(&self.0));
+    }
+
+    /// Until what is returned is dropped.
+    fn work(&self) -> Busy {
+        self.0.connections.all().idle.remove(&self.0.number.load(Relaxed));
+        Busy(self.clone())
     }
 
     /// Returns when the client has closed its side.
@@ -88,18 +157,29 @@ pub(crate) async fn while_client_waits(request: Request, next: Next) -> Response
     let Some(connection) = request.extensions().get::<Connection>().cloned() else {
         return next.run(request).await;
     };
+    let busy = connection.work();
     let response = tokio::select! {
         biased;
         response = next.run(request) => response,
-        // For nobody.
-        () = connection.left() => return StatusCode::BAD_REQUEST.into_response(),
+        // For nobody, unless it has closed its side for writing alone.
+        () = connection.left() => return ApiError::ClientLeft.into_response(),
     };
     if response.body().size_hint().exact().is_some() {
         return response;
     }
     response.map(|body| {
-        let left = async move { connection.left().await };
-        Body::from_stream(body.into_data_stream().take_until(Box::pin(left)))
+        let mut body = body.into_data_stream();
+        let mut left = Box::pin(async move { connection.left().await });
+        Body::from_stream(stream::poll_fn(move |cx| {
+            let _busy = &busy;
+            match body.poll_next_unpin(cx) {
+                // An error, so that what is not complete does not look so.
+                Poll::Pending => left
+                    .poll_unpin(cx)
+                    .map(|()| Some(Err(axum::Error::new(io::Error::from(ErrorKind::ConnectionAborted))))),
+                piece => piece,
+            }
+        }))
     })
 }
 
@@ -126,13 +206,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_are_so_many_and_no_more_until_one_is_gone() {
+    async fn one_too_many_takes_the_place_of_the_longest_idle_and_of_none_that_works() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let pair = async || {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            (client, listener.accept().await.unwrap().0)
+        };
+        let (first, second, third) = (pair().await, pair().await, pair().await);
         let connections = Connections::new(2);
-        let (first, _second) = (connections.add(&stream).unwrap(), connections.add(&stream).unwrap());
-        assert_eq!(connections.add(&stream).unwrap_err().to_string(), "too many connections");
-        drop(first);
-        connections.add(&stream).unwrap();
+        let (one, two) = (connections.add(&first.1).unwrap(), connections.add(&second.1).unwrap());
+        let (busy, also_busy) = (one.work(), two.work());
+        assert_eq!(connections.add(&third.1).unwrap_err().to_string(), "too many connections");
+        drop((busy, also_busy));
+        let busy = one.work();
+        let three = connections.add(&third.1).unwrap();
+        timeout(Duration::from_secs(5), two.left()).await.unwrap();
+        for kept in [&one, &three] {
+            assert!(timeout(Duration::from_millis(20), kept.left()).await.is_err());
+        }
+        drop((busy, one, two, three));
+        let all = connections.all();
+        assert_eq!((all.count, all.idle.len()), (0, 0));
     }
 }

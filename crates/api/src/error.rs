@@ -41,6 +41,7 @@ pub(crate) enum ApiError {
     },
     SlowBody,
     BrokenBody,
+    ClientLeft,
     BodyTooLarge {
         limit: u64,
     },
@@ -77,7 +78,8 @@ impl ApiError {
             | Self::BadKey(_)
             | Self::BadContentType(_)
             | Self::BadMultipart(_)
-            | Self::BrokenBody => StatusCode::BAD_REQUEST,
+            | Self::BrokenBody
+            | Self::ClientLeft => StatusCode::BAD_REQUEST,
             Self::NoKey | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::RateExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -138,6 +140,7 @@ impl ApiError {
             Self::BadRange { size } => json!(format!("The range lies outside the value's {size} bytes")),
             Self::SlowBody => json!("The request body came too slowly"),
             Self::BrokenBody => json!("The request body ended early"),
+            Self::ClientLeft => json!("The client has closed its side of the connection before the answer"),
             Self::BodyTooLarge { limit } => {
                 json!(format!("The request body is over the limit of {limit} bytes"))
             }

@@ -150,7 +150,8 @@ impl Store {
             return Err(OpenError::Foreign(root.join(name)));
         }
         let store = Self { shared: Arc::new(shared) };
-        store.sweep().await.map_err(|error| unusable(error.to_string()))?;
+        // What it cannot delete it tries again: invisible it is already.
+        let _ = store.sweep().await;
         Ok(store)
     }
 
@@ -203,7 +204,7 @@ impl Shared {
                 Some(meta) => {
                     self.index.adopt(&meta);
                     if let Some(older) = self.index.insert(meta) {
-                        self.discard(&older).await?;
+                        self.discard_replaced(older).await;
                     }
                 }
                 None => foreign.push(object.location.to_string()),

@@ -5,13 +5,28 @@ use std::{
     io,
 };
 
-use api::connection::{ConnectionService, Connections};
+use api::connection::{ConnectionService, Connections, MOST_CONNECTIONS};
 use axum_server::accept::Accept;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpStream;
 
-/// One that is too many is closed at once.
+/// Descriptors for all else: containers, calls to the engine, stored data.
+const OTHERS: u64 = 512;
+/// Of each connection.
+const DESCRIPTORS: u64 = 2;
+
 #[derive(Clone)]
-pub(crate) struct Acceptor(pub(crate) Connections);
+pub(crate) struct Acceptor(Connections);
+
+impl Acceptor {
+    /// As many connections as there may be, and as this process has descriptors for, of which it takes all that it may have.
+    pub(crate) fn new() -> io::Result<Self> {
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+        let room = usize::try_from(most.saturating_sub(OTHERS) / DESCRIPTORS).unwrap_or(usize::MAX);
+        Ok(Self(Connections::new(room.clamp(1, MOST_CONNECTIONS))))
+    }
+}
 
 impl<S> Accept<TcpStream, S> for Acceptor {
     type Stream = TcpStream;

@@ -2,10 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use api::{
-    App, Budget,
-    connection::{Connections, MOST_CONNECTIONS},
-};
+use api::{App, Budget};
 use axum_server::Handle;
 use engine::{
     Engine, StartError,
@@ -127,10 +124,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         metrics,
         traces: traces.clone(),
     };
+    let acceptor = Acceptor::new().map_err(ServeError::Server)?;
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(ServeError::Server)?
-        .acceptor(Acceptor(Connections::new(MOST_CONNECTIONS)))
+        .acceptor(acceptor)
         .http1_only()
         .first_request_timeout(HEADER_TIMEOUT)
         .handle(handle.clone());

@@ -37,6 +37,18 @@ fn a_flag_wins_over_a_variable_a_variable_over_the_file_and_the_file_over_the_de
 }
 
 #[test]
+fn a_log_that_cannot_be_written_is_lost_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_code-sandbox"));
+    command
+        .args(["--docker-host", "unix:///nowhere", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.path());
+    let status = command.stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(1), "{status}: not by a signal");
+}
+
+#[test]
 fn a_wrong_file_ends_the_start_with_its_name_the_line_and_status_2() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "pids = 64\nmemory = 'lots'\n").unwrap();

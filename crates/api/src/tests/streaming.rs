@@ -18,8 +18,8 @@ fn events(body: &[u8]) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn a_stream_tells_what_happens_in_order_and_last_the_rest_of_the_answer() {
     with_service(async |service| {
-        let code = "import sys, time\nprint('a')\ntime.sleep(0.1)\nprint('ü', file=sys.stderr)\ntime.sleep(0.1)\n\
-                    sys.stdout.buffer.write(b'\\xe2\\x82')\nsys.stdout.flush()\ntime.sleep(0.1)\n\
+        let code = "import sys, time\nprint('a')\ntime.sleep(0.4)\nprint('ü', file=sys.stderr)\ntime.sleep(0.4)\n\
+                    sys.stdout.buffer.write(b'\\xe2\\x82')\nsys.stdout.flush()\ntime.sleep(0.4)\n\
                     sys.stdout.buffer.write(b'\\xac\\xff')\nopen('f', 'w').write('x')\nn = 1\n6 * 7";
         let request = Request::post("/execute_code/stream").header("content-type", "application/json");
         let request = request.body(json!({ "code": code }).to_string().into()).unwrap();

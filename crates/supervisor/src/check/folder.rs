@@ -1,6 +1,9 @@
 //! Whether a control plane could keep data in a folder, without opening it: one may be running in it.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 use nix::{
     sys::statvfs::statvfs,
@@ -15,7 +18,11 @@ pub(super) fn writable(folder: &Path, data_limit: u64) -> Result<String, String>
     };
     if existing == folder {
         // Made and gone: access() alone does not tell of a disk that is full or read-only for other reasons.
-        tempfile::NamedTempFile::with_prefix_in(".check-", folder).map_err(|error| cannot(&error))?;
+        let mut file =
+            tempfile::NamedTempFile::with_prefix_in(".check-", folder).map_err(|error| cannot(&error))?;
+        file.write_all(&[b'x'; 64 << 10])
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(|error| cannot(&error))?;
     }
     let objects = folder.join("objects");
     let written = if objects.exists() { &objects } else { existing };
