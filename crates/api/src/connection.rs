@@ -77,14 +77,17 @@ impl Connections {
         let (socket, number) = (TcpStream::from_std(socket)?, AtomicU64::default());
         let displaced = {
             let mut all = self.all();
-            let displaced = if all.count < self.most { None } else { all.idle.pop_first() };
-            if all.count >= self.most && displaced.is_none() {
-                return Err(io::Error::new(ErrorKind::ResourceBusy, "too many connections"));
-            }
+            let displaced = if all.count < self.most {
+                None
+            } else {
+                let too_many = || io::Error::new(ErrorKind::ResourceBusy, "too many connections");
+                let (_, longest_idle) = all.idle.pop_first().ok_or_else(too_many)?;
+                longest_idle.upgrade()
+            };
             all.count += 1;
             displaced
         };
-        if let Some(displaced) = displaced.and_then(|(_, inside)| inside.upgrade()) {
+        if let Some(displaced) = displaced {
             // It may have been closed meanwhile.
             let _ = SockRef::from(&displaced.socket).shutdown(Shutdown::Both);
         }

@@ -243,7 +243,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 /// No request has nearly as many; without a cap a body of tiny unknown fields would have a far larger error.
 const MOST_FIELDS: usize = 100;
 /// Texts in one list, each of which takes ten times the memory that an empty one has in JSON.
-pub(super) const MOST_STRINGS: usize = 10_000;
+const MOST_STRINGS: usize = 10_000;
 
 impl Field for String {
     fn parse(raw: &RawValue) -> Result<Self, Vec<Mismatch>> {
