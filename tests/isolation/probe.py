@@ -481,10 +481,11 @@ def devices():
 
 
 # Read and write of them, or of one that stands for all in the folder.
-SHUT = ("/proc/kcore /proc/keys /proc/kpagecount /proc/kpageflags /proc/kmsg /proc/sched_debug /proc/timer_list /proc/timer_stats "
+SHUT = ("/proc/kcore /proc/keys /proc/locks /proc/kpagecount /proc/kpageflags /proc/kmsg /proc/sched_debug /proc/timer_list /proc/timer_stats "
         "/proc/latency_stats /proc/sysrq-trigger /proc/acpi /proc/asound /proc/scsi /proc/bus /proc/irq /proc/fs /proc/mtrr /proc/interrupts "
         "/proc/vmallocinfo /proc/slabinfo /proc/pagetypeinfo /proc/iomem /proc/config.gz /sys/firmware /sys/kernel/debug /sys/kernel/tracing "
-        "/sys/kernel/security /sys/fs/bpf /sys/kernel/uevent_helper /sys/devices/virtual/powercap /sys/power/state").split()
+        "/sys/kernel/security /sys/fs/bpf /sys/kernel/uevent_helper /sys/devices/system/cpu /sys/devices/virtual/powercap "
+        "/sys/power/state").split()
 
 
 def shown():
