@@ -27,7 +27,7 @@ from figures import Figures
 from frames import STARTED, ProtocolError
 from inputs import Inputs
 from kernel import become_ordinary
-from regain import reset_signals_of_runner
+from regain import regain, reset_signals_of_runner
 from rehearsal import rehearse_as_child
 from report import DONE, ENDED, LEFT
 from result import Result
@@ -151,6 +151,12 @@ class Script:
         started = monotonic()
         self.outcome = source.refused(problem) if problem else source.run(code, names, failure)
         exit_threads.wait()
+        # Like Python's, but before the exit handlers: afterwards the outcome is told.
+        lost = standard_streams.failure()
+        if lost is not None:
+            regain()
+            if self.outcome.status == "ok":
+                self.outcome = source.unflushed(*lost)
         self.elapsed = monotonic() - started
 
     def collect(self, then):

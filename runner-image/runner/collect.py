@@ -17,6 +17,7 @@ MARGIN = 0.2  # seconds kept for the way back
 WORK_LIMIT = 2.4
 # After the first alarm a value has this long to let go before the rest is done without it.
 SECOND_ALARM = 0.25
+TOO_SLOW = "took too long to encode"
 
 
 class OutOfTime(BaseException):
@@ -64,11 +65,11 @@ class Collector:
             except NotEncodable as why:
                 reason = str(why)
             except BaseException as error:
-                reason = "took too long to encode" if self.interrupted else error_line(error)
+                reason = TOO_SLOW if self.interrupted else error_line(error)
             # Within the time too: to describe an exception, and to let go of it and of the value, may run code of theirs.
             job = None
         except BaseException:
-            reason = "took too long to encode"
+            reason = TOO_SLOW
         finally:
             self.armed = False
             setitimer(ITIMER_PROF, 0)
@@ -90,7 +91,7 @@ class Collector:
         self.armed = False
         mend()
         setrecursionlimit(10_000)
-        self.omit("took too long to encode")
+        self.omit(TOO_SLOW)
         self.run()
         self.then()
 

@@ -22,6 +22,9 @@ class Display:
         return [("display", self.text), ("display text/html", self.html), ("display image/png", self.png), ("display", self.write)]
 
     def text(self):
+        # Their repr would take as much memory again.
+        if type(self.value) in (str, bytes, bytearray):
+            self.check_length(len(self.value))
         self.add("text/plain", repr(self.value))
 
     def html(self):
@@ -52,9 +55,12 @@ class Display:
             return
         if not isinstance(text, str):
             raise NotEncodable("not a text")
-        if str.__len__(text) > TEXT_LIMIT:
-            raise NotEncodable(f"larger than {TEXT_LIMIT} characters")
+        self.check_length(str.__len__(text))
         self.bundle[kind] = str.__str__(text)
+
+    def check_length(self, characters):
+        if characters > TEXT_LIMIT:
+            raise NotEncodable(f"larger than {TEXT_LIMIT} characters")
 
     def write(self):
         if not self.bundle:

@@ -12,7 +12,7 @@ What every value becomes is written down in docs/CODE.md.
 
 from _json import encode_basestring as quote
 from itertools import islice
-from math import isfinite
+from math import isfinite, isinf
 
 from plain_json import encode_flat as _encode_flat
 from type_names import bases, type_name
@@ -181,6 +181,8 @@ class Encoder:
                 simple = [self.simplify(part) for part in key]
                 key = tuple([part if plain is NotImplemented else plain for part, plain in zip(key, simple)])
             return str.__str__(str(key))
+        if type(plain) is float and isinf(plain):
+            return repr(plain)  # not the null that it is as a value: two keys may not become one
         return plain if type(plain) is str else self.plain_text(plain).strip('"')
 
     # ---- arrays and objects

@@ -16,7 +16,8 @@ MAX_PIXELS = 1 << 24
 # Then its width and its height, of four bytes each.
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 # Others are converted: a PNG has no CMYK.
-_PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
+_PNG_MODES = {"1", "L", "LA", "I;16", "I;16B", "P", "RGB", "RGBA"}
+_INTO = {"I": "I;16", "I;16L": "I;16", "I;16N": "I;16", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
 
 
 class Figures:
@@ -136,7 +137,7 @@ def png_of_figure(figure):
 def png_of_picture(picture):
     check_size(*picture.size)
     if picture.mode not in _PNG_MODES:
-        picture = picture.convert("RGBA" if picture.mode in ("PA", "La", "RGBa") else "RGB")
+        picture = picture.convert(_INTO.get(picture.mode, "RGB"))
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()

@@ -68,6 +68,8 @@ def may_end_in_expression(source):
             continue
         if '"""' in line or "'''" in line:
             return True  # maybe the end of a text that began above
+        if source[:start].rstrip(" \t\n").endswith("\\"):
+            return True  # the line before goes on here
         word = _first_word(line)
         if inside:
             # A text over many lines may have any line in it.
@@ -78,8 +80,10 @@ def may_end_in_expression(source):
 
 def _only_prints(line, source):
     """`print(...)` and nothing else, the most usual last line of all: its value is None."""
-    if not line.startswith("print(") or line[-1] != ")" or "print =" in source or "def print" in source:
+    if not line.startswith("print(") or line[-1] != ")":
         return False
+    if source.count("print(") < source.count("print") or "def print" in source:
+        return False  # it may have another meaning
     depth, quote, escaped = 0, "", False
     for at, character in enumerate(line):
         if quote:
@@ -110,7 +114,8 @@ def _first_word(line):
 
 
 def _assigns(line):
-    """`name = value`; not `name = value; value`, nor the last line of a call with `name=value)`."""
+    """`name = value`; not `name = value; value`, nor the last line of a call with `name=value)`, also if a text in it has brackets."""
     name, equals, value = line.partition("=")
-    return bool(equals) and ";" not in line and name.strip().isidentifier() and value[:1] != "=" \
-        and all(value.count(end) <= value.count(begin) for begin, end in ("()", "[]", "{}"))
+    brackets = [(value.count(begin), value.count(end)) for begin, end in ("()", "[]", "{}")]
+    closes = any(end > begin or end and ('"' in value or "'" in value) for begin, end in brackets)
+    return bool(equals) and ";" not in line and name.strip().isidentifier() and value[:1] != "=" and not closes

@@ -44,7 +44,7 @@ class Contents:
 
 class Report:
     def __init__(self, result_limit, figures_limit):
-        # A member of the result is at least `"a":1`, five bytes and a comma, and costs one record header. Pages are
+        # A member of the result is at least `"":1`, four bytes and a comma, and costs one record header. Pages are
         # only taken when written to.
         self.size = 3 * result_limit + figures_limit + 2 * 1024 * 1024
         self.memory = mmap.mmap(-1, self.size)
@@ -118,7 +118,7 @@ class Report:
         for kind, start, end in self._records():
             if kind == MEMBER:
                 room -= end - start + 1
-                if room < -1 or end - start < len('"a":1'):
+                if room < -1 or end - start < len('"":1'):
                     return None
                 members.append(self.memory[start:end])
             elif kind == OMITTED:

@@ -104,6 +104,13 @@ def refused(reason):
     return Outcome("error", 1, reason)
 
 
+def unflushed(name, error):
+    """The Outcome of code that ended well but whose output got lost, told as Python does."""
+    reason = error_line(error)
+    _print(f"Exception ignored on flushing sys.{name}:\n{reason}\n")
+    return Outcome("error", 120, reason)
+
+
 def _exit_outcome(error):
     code = error.code
     if code is None:

@@ -29,6 +29,18 @@ def install():
     sys.stdin.mode = "r"
 
 
+def failure():
+    """Why what the code has put in the place of an output cannot pass on the text that it holds back: (name, exception); else None."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except BaseException as error:
+            return name, error
+    return None
+
+
 def flush():
     """Whatever user code put in their place may hold text back."""
     for name in ("stdout", "stderr"):

@@ -24,7 +24,8 @@ class LastLine(RunnerTest):
                      "def f(): return 42\nf()", "if 1:\n  y = 42\ny", "max(40,\n*[n\nfor n in [42]]\n)", "max([42,\n40\nif 1 else 2])",
                      'len("""\nimport this\n """) + 28', 'len("""\nx = 1""") + 36', "x = 42\r\nx\r\n", "dict(\na = 42)['a']", "dict(x=1,\na=42)['a']",
                      '"""text"""\n42', "from __future__ import annotations\n42", "lambda: 1\n42", "not 1\n42", "print() or 42", "print(')') or (42)", "print('(') or max(42, len(')'))",
-                     "print = lambda *x: 42\nprint(1)", "def print(x): return 42\nprint(1)", "\ufeff42"[1:]):
+                     "print = lambda *x: 42\nprint(1)", "print=max\nprint(42, 1)", "a, print = 1, max\nprint(42, 1)", "dict(a=42,\nb=\"(\")['a']",
+                     "dict(a=')(',\nb=42)['b']", "len('ab\\\nimport') + 34", "def print(x): return 42\nprint(1)", "\ufeff42"[1:]):
             self.assertEqual(self.value_of(code), 42, code)
 
     def test_anything_else_is_not(self):
@@ -99,6 +100,7 @@ class Display(RunnerTest):
                 ("def __repr__(self): return 'x' * (1 << 25)", None, "larger than 1048576 characters"),
                 ("def __repr__(self):\n  while True: pass", None, "too long"),
                 ("def __repr__(self):\n  while True:\n   try:\n    while True: pass\n   except BaseException: pass", None, "too long"),
+                ("def __new__(cls): return 'x' * (300 << 20)", None, "larger than 1048576 characters"),
                 ("__repr__ = lambda s: 'a'\n def _repr_html_(self): raise KeyError('h')", {"text/plain": "a"}, "KeyError: 'h'"),
                 ("__repr__ = lambda s: 'a'\n def _repr_html_(self): return 5", {"text/plain": "a"}, "not a text"),
                 ("__repr__ = lambda s: 'a'\n def _repr_png_(self): return b'GIF'", {"text/plain": "a"}, "not a PNG"),

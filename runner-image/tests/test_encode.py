@@ -108,6 +108,7 @@ class Table(unittest.TestCase):
                    ({False: 1}, {"false": 1}), ({datetime.date(2020, 1, 2): 1, Color.RED: 2}, {"2020-01-02": 1, "1": 2}),
                    ({1: "a", "1": "b"}, {"1": "b"}), ({(Color.RED, None, b"x"): 1}, {"(1, None, b'x')": 1}), ({b"x": 1}, {"b'x'": 1}),
                    ({enum.Enum("E", {"A": "value"}).A: 1}, {"value": 1}), ({float("nan"): 1}, {"null": 1}),
+                   ({float("inf"): 1, None: 2, float("-inf"): 3}, {"inf": 1, "null": 2, "-inf": 3}),
                    (dict.fromkeys(range(5000), 0), {str(n): 0 for n in range(5000)}))
 
     def test_mappings_sequences_and_sets_of_any_class(self):

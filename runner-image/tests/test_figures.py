@@ -41,6 +41,11 @@ class Figures(RunnerTest):
         sizes = self.sizes(answer)
         self.assertEqual((sizes[0], sizes[2:], len(sizes)), ((640, 480), [(3, 4), (5, 6), (7, 8)], 5))
 
+    def test_pictures_of_every_mode_come_back(self):
+        answer = self.run_code("from PIL import Image\nmodes = '1 L P RGB RGBA CMYK YCbCr LAB HSV I F LA PA RGBX RGBa La I;16 I;16L I;16B I;16N'.split()\n"
+                               "pictures = [Image.new(mode, (2, 3)) for mode in modes]", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.omitted), ([(2, 3)] * 20, []))
+
     def test_a_figure_on_the_last_line_is_displayed_too(self):
         answer = self.run_code("from matplotlib.figure import Figure\nf = Figure(figsize=(1, 1))\nf", timeout=30)
         self.assertEqual((self.sizes(answer), set(answer.display)), ([(100, 100)], {"text/plain", "image/png"}))

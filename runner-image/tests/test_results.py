@@ -61,6 +61,9 @@ class Hostile(RunnerTest):
             else:  # the handler went off while user code still ran
                 self.assertEqual(answer.error, "ValueError")
 
+    def test_a_name_without_a_character_is_a_name(self):
+        self.assertEqual(self.result_of("globals().update({'': 1, 'a': 2})"), {"": 1, "a": 2})
+
     def test_scribbling_over_the_report_is_a_crash(self):
         for action in ("m[:] = b'\\xff' * len(m); os._exit(0)", "m.close()"):
             answer = self.run_code(FIND_REPORT.format(action))

@@ -4,6 +4,7 @@ mod broken_drivers;
 mod fairness;
 mod large_answers;
 mod pool;
+mod reaper;
 mod scripted;
 
 use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
