@@ -1,7 +1,7 @@
 //! Request bodies: bounded in size, in time, and in memory all together.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,13 +16,14 @@ use bytes::{Bytes, BytesMut};
 use engine::Tenant;
 use futures_util::{StreamExt, stream};
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
     App,
-    budget::{Exhausted, Share},
+    budget::{Budget, Exhausted, Share},
+    caller::Caller,
     error::ApiError,
 };
 
@@ -80,9 +81,24 @@ pub(crate) async fn read(
 /// Of a body that is refused, so much and so long is read and thrown away, for so many clients at once.
 const LINGER_BYTES: usize = 256 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(10);
-static LINGERING: Semaphore = Semaphore::const_new(32);
-/// Likewise for those who have no key: they take nothing away from those who have.
+static LINGERING: LazyLock<Budget> = LazyLock::new(|| Budget::new(32, true));
+/// Likewise for those whom nobody has asked for their key, or who have none: they take nothing away from those who have.
 static LINGERING_STRANGERS: Semaphore = Semaphore::const_new(8);
+
+/// Of those of a tenant, none may have all.
+enum Turn {
+    Callers(#[expect(dead_code, reason = "held")] Share),
+    Strangers(#[expect(dead_code, reason = "held")] SemaphorePermit<'static>),
+}
+
+impl Turn {
+    fn of(caller: Option<&Caller>) -> Option<Self> {
+        match caller {
+            Some(caller) => LINGERING.take(&caller.tenant, 1).ok().map(Self::Callers),
+            None => LINGERING_STRANGERS.try_acquire().ok().map(Self::Strangers),
+        }
+    }
+}
 
 /// Reads a refused body to its end while the answer goes out: a client that writes before it reads would otherwise see a
 /// broken connection instead of the answer.
@@ -96,10 +112,9 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     let response = next.run(Request::from_parts(parts, body)).await;
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
-    let turns = if status == StatusCode::UNAUTHORIZED { &LINGERING_STRANGERS } else { &LINGERING };
     if refused
         && status != StatusCode::REQUEST_TIMEOUT
-        && let Ok(turn) = turns.try_acquire()
+        && let Some(turn) = Turn::of(response.extensions().get())
     {
         // On its own: the answer is out, and nobody's end waits for what is thrown away.
         tokio::spawn(timeout(LINGER_TIME, async move {
@@ -114,4 +129,20 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
         }));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter::from_fn;
+
+    use super::*;
+
+    #[test]
+    fn neither_strangers_nor_one_tenant_have_all_the_turns_of_refused_bodies() {
+        let strangers: Vec<_> = from_fn(|| Turn::of(None)).collect();
+        assert!(!strangers.is_empty());
+        let of = |name: &str| LINGERING.take(&Tenant::try_from(name).unwrap(), 1).ok();
+        let theirs: Vec<_> = from_fn(|| of("a")).collect();
+        assert!(theirs.len() > strangers.len() && of("b").is_some());
+    }
 }

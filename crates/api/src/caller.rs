@@ -66,10 +66,12 @@ pub(crate) async fn identify(
     };
     // Nothing further in has a use for the key, or could log it.
     request.headers_mut().remove(header::AUTHORIZATION);
-    if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
-    }
-    next.run(request).await
+    let Some(caller) = caller else { return next.run(request).await };
+    request.extensions_mut().insert(caller.clone());
+    let mut response = next.run(request).await;
+    // For what is further out and has only this.
+    response.extensions_mut().insert(caller);
+    response
 }
 
 fn is_open(route: Option<&MatchedPath>) -> bool {

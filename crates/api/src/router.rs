@@ -57,8 +57,8 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(keys, caller::identify))
         // From the inside to the outside. A panic's message, already on stderr, is none of the client's business.
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
-        .layer(middleware::from_fn(body::linger))
         .layer(middleware::from_fn(same_origin::only))
+        .layer(middleware::from_fn(body::linger))
         // For everybody, and a link on any page may lead there: it holds nothing of anybody.
         .merge(docs::router(&document))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))

@@ -53,7 +53,7 @@ impl fmt::Display for Rate {
 
 /// The tenant has used up its rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this tenant's executions are limited to {rate}: try again in {:.1} s", .wait.as_secs_f64())]
+#[error("this tenant's executions are limited to {rate}")]
 pub struct RateExceeded {
     /// What it may.
     pub rate: Rate,

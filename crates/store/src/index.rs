@@ -1,7 +1,7 @@
 //! Which version a key of a space has, and how many bytes are taken.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -26,6 +26,8 @@ struct State {
     spaces: BTreeMap<SpaceName, Contents>,
     /// Bytes of all spaces together.
     taken: u64,
+    /// Versions that are being read.
+    reading: HashMap<Uuid, Reading>,
     /// The highest version given out or found.
     newest: Uuid,
 }
@@ -34,8 +36,17 @@ struct State {
 #[derive(Debug, Default)]
 struct Contents {
     values: BTreeMap<Key, Meta>,
-    /// Bytes of its values with their headers, of uploads under way and of replaced values not yet deleted.
+    /// Bytes of its values with their headers, of uploads under way and of what was replaced or deleted and is still on the disk, be it
+    /// because somebody reads it.
     taken: u64,
+}
+
+/// A version that is being read, so that its bytes stay on the disk whatever is deleted.
+#[derive(Debug, Default)]
+struct Reading {
+    readers: usize,
+    /// It is deleted: room to be given back when the last reader is done.
+    room: Option<(SpaceName, u64)>,
 }
 
 /// There is no room for an upload.
@@ -138,12 +149,33 @@ impl Index {
     }
 
     pub(crate) fn release(&self, space: &SpaceName, bytes: u64) {
+        self.state().release(space, bytes);
+    }
+
+    /// Gives the room of a version back that is deleted: now, or when it is no longer read.
+    pub(crate) fn release_version(&self, meta: &Meta) {
         let mut state = self.state();
-        state.taken = state.taken.saturating_sub(bytes);
-        if let Some(contents) = state.spaces.get_mut(space) {
-            contents.taken = contents.taken.saturating_sub(bytes);
+        let bytes = Header::SIZE + meta.size;
+        match state.reading.get_mut(&meta.version) {
+            Some(reading) => reading.room = Some((meta.space.clone(), bytes)),
+            None => state.release(&meta.space, bytes),
         }
-        state.forget_if_empty(space);
+    }
+
+    /// A reader comes. Must be told before it opens the file, and when it is done by [`Index::close`].
+    pub(crate) fn open(&self, version: Uuid) {
+        self.state().reading.entry(version).or_default().readers += 1;
+    }
+
+    pub(crate) fn close(&self, version: Uuid) {
+        let mut state = self.state();
+        let Some(reading) = state.reading.get_mut(&version) else { return };
+        reading.readers -= 1;
+        if reading.readers == 0
+            && let Some(Reading { room: Some((space, bytes)), .. }) = state.reading.remove(&version)
+        {
+            state.release(&space, bytes);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -156,6 +188,14 @@ impl State {
     fn take(&mut self, space: &SpaceName, bytes: u64) {
         self.taken += bytes;
         self.spaces.entry(space.clone()).or_default().taken += bytes;
+    }
+
+    fn release(&mut self, space: &SpaceName, bytes: u64) {
+        self.taken = self.taken.saturating_sub(bytes);
+        if let Some(contents) = self.spaces.get_mut(space) {
+            contents.taken = contents.taken.saturating_sub(bytes);
+        }
+        self.forget_if_empty(space);
     }
 
     /// Tenants come and go.

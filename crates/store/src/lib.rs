@@ -257,7 +257,7 @@ impl Shared {
     /// Deletes the object of a version and gives its room back, once: of two at the same time one finds nothing.
     async fn discard(&self, meta: &Meta) -> Result<(), object_store::Error> {
         match self.objects.delete(&object_path(meta.version)).await {
-            Ok(()) => self.index.release(&meta.space, Header::SIZE + meta.size),
+            Ok(()) => self.index.release_version(meta),
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -5,6 +5,7 @@ use std::{fmt, ops::Range, sync::Arc};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{GetOptions, ObjectStore};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     DeleteError, ReadError, Shared, Value,
@@ -108,11 +109,14 @@ impl Space {
             if bytes.is_empty() {
                 return Ok(Some(Value { meta, range, stream: futures_util::stream::empty().boxed() }));
             }
+            let reader = Reader::of(&self.shared, &meta);
             let options = GetOptions { range: Some(bytes.into()), ..Default::default() };
             match self.shared.objects.get_opts(&object_path(meta.version), options).await {
                 Ok(opened) => {
-                    let stream = opened.into_stream().map_err(ReadError).boxed();
-                    return Ok(Some(Value { meta, range, stream }));
+                    let stream = opened.into_stream().map_err(ReadError).inspect(move |_| {
+                        let _open = &reader;
+                    });
+                    return Ok(Some(Value { meta, range, stream: stream.boxed() }));
                 }
                 // Deleted since the look-up, or replaced: look again.
                 Err(object_store::Error::NotFound { .. }) => self.shared.index.remove(&meta),
@@ -141,6 +145,25 @@ impl Space {
     pub async fn clear(&self) -> Result<(), DeleteError> {
         let (shared, all) = (Arc::clone(&self.shared), self.shared.index.all(&self.name));
         unless_dropped(async move { shared.delete_all(all).await }).await.unwrap_or(Err(DeleteError::Aborted))
+    }
+}
+
+/// Whoever has a version open: it counts until this is dropped.
+struct Reader {
+    shared: Arc<Shared>,
+    version: Uuid,
+}
+
+impl Reader {
+    fn of(shared: &Arc<Shared>, meta: &Meta) -> Self {
+        shared.index.open(meta.version);
+        Self { shared: Arc::clone(shared), version: meta.version }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.index.close(self.version);
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 
 /// Descriptors for all else: containers, calls to the engine, stored data.
 const OTHERS: u64 = 512;
-/// Of each connection.
-const DESCRIPTORS: u64 = 2;
+/// Of each connection: its socket, twice, and the file of what is uploaded or downloaded.
+const DESCRIPTORS: u64 = 3;
 
 #[derive(Clone)]
 pub(crate) struct Acceptor(Connections);

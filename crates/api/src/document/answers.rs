@@ -77,7 +77,7 @@ pub(crate) enum RunRefused {
     #[response(
         status = 429,
         headers(("Retry-After" = u32, description = "Seconds until the next one is let in, rounded up")),
-        example = json!({ "detail": "This tenant's executions are limited to 10 a second: try again in 0.1 s" })
+        example = json!({ "detail": "This tenant's executions are limited to 10 a second" })
     )]
     TooOften(Problem),
     /// Nothing is wrong with the code: the queue is full, the wait was too long, too many large bodies came or too many large answers

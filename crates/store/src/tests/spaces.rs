@@ -104,3 +104,29 @@ async fn what_was_stored_before_there_were_spaces_is_in_the_default_one() {
     put(&default, "old", b"new").await.unwrap();
     assert_eq!((get(&default, "old").await.unwrap(), files(&folder)), (b"new".to_vec(), 1));
 }
+
+#[tokio::test]
+async fn what_is_deleted_or_replaced_counts_until_nobody_reads_it_any_more() {
+    const QUOTA: Option<u64> = Some(1 << 20);
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(&folder).await;
+    let a = space(&store, "a", QUOTA);
+    let (half, k) = (vec![7; 500 << 10], key("k"));
+    let open = async || a.read(&k, |meta| 0..meta.size).await.unwrap().unwrap();
+    put(&a, "k", &half).await.unwrap();
+    let (first, second) = (open().await, open().await);
+    put(&a, "k", &half).await.unwrap();
+    let third = open().await;
+    assert!(a.delete(&k).await.unwrap());
+    assert_eq!(files(&folder), 0);
+    drop(first);
+    assert!(matches!(put(&a, "l", &half).await, Err(PutError::SpaceFull(_))));
+    assert_eq!(store.usage().values, 0);
+    let read: Vec<_> = second.stream.try_collect().await.unwrap();
+    assert_eq!(read.concat(), half);
+    put(&a, "l", &half).await.unwrap();
+    drop(third);
+    put(&a, "m", &half).await.unwrap();
+    a.clear().await.unwrap();
+    assert_eq!(store.usage().bytes, 0);
+}

@@ -163,7 +163,7 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_DATA_TTL", value_name = "TIME", value_parser = duration("1s", "3650days"))]
     data_ttl: Option<Seconds>,
 
-    /// How long running executions may go on after SIGTERM or SIGINT before they are cancelled.
+    /// How long running executions may go on after SIGTERM, SIGINT or SIGHUP before they are cancelled.
     #[arg(long, env = "CODE_SANDBOX_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("0s", "24h"))]
     drain_timeout: Seconds,
 
