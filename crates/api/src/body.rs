@@ -43,6 +43,13 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// A coding of the body would be kept and run as if it were the content.
+pub(crate) fn must_be_plain(headers: &HeaderMap) -> Result<(), ApiError> {
+    let codings = headers.get_all(header::CONTENT_ENCODING);
+    let plain = codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if plain { Ok(()) } else { Err(ApiError::Encoded) }
+}
+
 /// Reads a whole body into memory, at most `max_body` bytes of it; refuses at once what announces itself as larger.
 pub(crate) async fn read(
     headers: &HeaderMap,
@@ -50,6 +57,7 @@ pub(crate) async fn read(
     app: &App,
     tenant: &Tenant,
 ) -> Result<Held, ApiError> {
+    must_be_plain(headers)?;
     let config = &app.config;
     let limit = config.max_body;
     let too_large = ApiError::BodyTooLarge { limit };

@@ -140,7 +140,7 @@ struct Baggage {
         (status = 406, description = "The client does not accept both JSON and server-sent events", body = Problem),
         (status = 408, description = "The body came too slowly", body = Problem),
         (status = 413, description = "The body is over its limit", body = Problem),
-        (status = 415, description = "It is not `application/json`", body = Problem),
+        (status = 415, description = "It is not `application/json`, or has a `Content-Encoding`", body = Problem),
         (
             status = 503,
             description = "Too many large bodies came at once",

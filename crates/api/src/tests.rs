@@ -260,6 +260,15 @@ async fn requests_that_are_none_are_told_why() {
         let (status, body) = service.post("/execute_code", "text/plain", r#"{"code": ""}"#).await;
         assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(body, detail("Send the request with the header 'Content-Type: application/json'"));
+        for path in ["/execute_code", "/upload_data/k", "/mcp"] {
+            let gzip = Request::post(path)
+                .header("content-type", "application/json")
+                .header("content-encoding", "gzip");
+            let gzip = gzip.header("accept", "application/json, text/event-stream");
+            let (status, body) = json_of(service.send(gzip.body(Body::from("{}")).unwrap()).await).await;
+            assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
+            assert_eq!(body, detail("Send the body as it is: no Content-Encoding is understood"));
+        }
         let (status, body) = service.post("/execute_code", "application/json", "{").await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert!(body["detail"].as_str().unwrap().starts_with("The request body is not valid JSON: EOF"));

@@ -32,7 +32,7 @@ use utoipa::ToSchema;
 use super::{Done, PathKey};
 use crate::{
     ApiConfig, App,
-    body::announced,
+    body::{announced, must_be_plain},
     caller::Caller,
     document::{self, answers},
     error::ApiError,
@@ -105,6 +105,7 @@ pub(crate) async fn upload(
     PathKey(key): PathKey,
     request: Request,
 ) -> Result<Json<Done>, ApiError> {
+    must_be_plain(request.headers())?;
     let limit = app.config.max_value_size;
     if announced(request.headers()).is_some_and(|length| length > limit.saturating_add(ENVELOPE)) {
         return Err(PutError::ValueTooLarge(limit).into());
