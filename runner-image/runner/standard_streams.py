@@ -34,11 +34,18 @@ def failure():
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
         try:
-            if stream is not None and not getattr(stream, "closed", False):
+            if stream is not None and not _is_closed(stream):
                 stream.flush()
         except BaseException as error:
             return name, error
     return None
+
+
+def _is_closed(stream):
+    try:
+        return stream.closed
+    except BaseException:
+        return False  # so Python takes it
 
 
 def flush():

@@ -201,7 +201,8 @@ class Script(RunnerTest):
             "class A: pass\ndef f(): pass\ng = lru_cache(f)\nh = [].append\np = partial(f)\n_private = 1\nx = 1"), {"x": 1})
 
     def test_output_that_got_lost_at_the_end_is_told_as_python_does(self):
-        for make in ("open('/dev/full', 'w')", "type('Lossy', (), {'write': len, 'flush': lambda self: 1 / 0})()"):
+        for make in ("open('/dev/full', 'w')", "type('Lossy', (), {'write': len, 'flush': lambda self: 1 / 0})()",
+                     "type('Odd', (), {'write': len, 'closed': property(lambda self: {}['closed']), 'flush': lambda self: 1 / 0})()"):
             answer = self.run_code(f"import sys\nx = 1\nsys.stdout = {make}\nprint('important')")
             self.assertEqual((answer.status, answer.exit_code, answer.result), ("error", 120, None), make)
             self.assertEqual(answer.stderr.decode(), f"Exception ignored on flushing sys.stdout:\n{answer.error}\n")
