@@ -152,11 +152,12 @@ class Script:
         self.outcome = source.refused(problem) if problem else source.run(code, names, failure)
         exit_threads.wait()
         # Like Python's, but before the exit handlers: afterwards the outcome is told.
-        lost = standard_streams.failure()
-        if lost is not None:
+        replaced = standard_streams.are_replaced()
+        lost = standard_streams.flush()
+        if replaced:
             regain()
-            if self.outcome.status == "ok":
-                self.outcome = source.unflushed(*lost)
+        if lost is not None and self.outcome.status == "ok":
+            self.outcome = source.unflushed(*lost)
         self.elapsed = monotonic() - started
 
     def collect(self, then):

@@ -2,6 +2,11 @@
 
 import io
 import sys
+# The code may have emptied the module.
+from builtins import BaseException, getattr
+
+
+_ours = []  # stdout and stderr
 
 
 class Pipe(io.FileIO):
@@ -27,18 +32,26 @@ def install():
     sys.stdout = sys.__stdout__ = _writer(1, "<stdout>", "surrogateescape")
     sys.stderr = sys.__stderr__ = _writer(2, "<stderr>", "backslashreplace")
     sys.stdin.mode = "r"
+    _ours[:] = sys.stdout, sys.stderr
 
 
-def failure():
-    """Why what the code has put in the place of an output cannot pass on the text that it holds back: (name, exception); else None."""
+def are_replaced():
+    """Whether to flush them runs code of theirs."""
+    stdout, stderr = _ours
+    return getattr(sys, "stdout", None) is not stdout or getattr(sys, "stderr", None) is not stderr
+
+
+def flush():
+    """Whatever user code put in their place may hold text back. (name, exception) of the first that cannot pass it on, else None."""
+    failure = None
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name, None)
         try:
+            stream = getattr(sys, name, None)
             if stream is not None and not _is_closed(stream):
                 stream.flush()
         except BaseException as error:
-            return name, error
-    return None
+            failure = failure or (name, error)
+    return failure
 
 
 def _is_closed(stream):
@@ -46,15 +59,6 @@ def _is_closed(stream):
         return stream.closed
     except BaseException:
         return False  # so Python takes it
-
-
-def flush():
-    """Whatever user code put in their place may hold text back."""
-    for name in ("stdout", "stderr"):
-        try:
-            getattr(sys, name).flush()
-        except BaseException:
-            pass
 
 
 def _raw(descriptor, mode, name):

@@ -206,6 +206,8 @@ class Script(RunnerTest):
             answer = self.run_code(f"import sys\nx = 1\nsys.stdout = {make}\nprint('important')")
             self.assertEqual((answer.status, answer.exit_code, answer.result), ("error", 120, None), make)
             self.assertEqual(answer.stderr.decode(), f"Exception ignored on flushing sys.stdout:\n{answer.error}\n")
+        emptied = "import builtins, sys\nx = 1\nclass S:\n def flush(self): vars(builtins).clear()\nsys.stdout = S()"
+        self.assertEqual(self.result_of(emptied), {"x": 1})
         self.assertEqual(self.result_of("import io, sys\nsys.stdout = io.StringIO()\nprint(1)\nx = 1\nsys.stdout.close()"), {"x": 1})
 
 
