@@ -3,10 +3,11 @@
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
 //!    else the warmest; of several the one that has stood longest. Between tenants the last of several is kept for who has nothing running.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
-//!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Of several starts at a time the last is not
-//!    for the flood of one tenant while another comes by with single calls: each start takes a processor, and they need one.
+//!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
+//!    one: of several at a time the last is neither for a pool that is at least half full, nor for the flood of one tenant while another
+//!    comes by with single calls.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
-//!    full. Under load containers stay plain and cheap.
+//!    full; a processor stays free here too. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long.
 
 use crate::admission::Leaves;
@@ -111,7 +112,8 @@ impl Policy {
         let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
         let refills = !situation.backing_off && (somebody_waits || calm);
         let wanted = if refills { missing } else { missing.min(unserved.saturating_sub(situation.starting)) };
-        let room = at_once.unwrap_or(self.at_once).saturating_sub(situation.starting + special_starts);
+        let at_once = at_once.unwrap_or(self.refills_for(kept + situation.starting));
+        let room = at_once.saturating_sub(situation.starting + special_starts);
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
@@ -129,7 +131,7 @@ impl Policy {
 
     /// Warms those that have most already, and replaces the old; the refill follows.
     fn improve(&self, mut free: Vec<(usize, Standing)>, kept: usize, busy: usize, actions: &mut Vec<Action>) {
-        let mut preloads = self.at_once.saturating_sub(busy);
+        let mut preloads = self.all_but_one().saturating_sub(busy);
         while preloads > 0
             && let Some(at) = free.iter().rposition(|(_, container)| container.level < self.levels)
         {
@@ -153,8 +155,17 @@ impl Policy {
 
     /// How many starts there may be at the same time with one for this request among them.
     fn starts_for(&self, waiting: &Waiting) -> usize {
-        let left_to_others = waiting.leaves == Leaves::LastStart && self.at_once > 1;
-        self.at_once - usize::from(left_to_others)
+        if waiting.leaves == Leaves::LastStart { self.all_but_one() } else { self.at_once }
+    }
+
+    /// How many there may be that nobody waits for, with so many containers there or coming.
+    fn refills_for(&self, there: usize) -> usize {
+        if 2 * there < self.size { self.at_once } else { self.all_but_one() }
+    }
+
+    /// What is not urgent leaves a processor to the calls.
+    fn all_but_one(&self) -> usize {
+        (self.at_once - 1).max(1)
     }
 
     /// How many of those that stand ready are kept for tenants that have nothing running.

@@ -61,7 +61,10 @@ fn of_several_that_are_as_warm_the_one_that_has_stood_longest_goes_first() {
 fn an_empty_pool_is_filled_and_a_full_one_is_warmed_and_then_left_alone() {
     assert_eq!(POLICY.decide(&situation(&[], &[])), [Action::Start, Action::Start]);
     let warming = POLICY.decide(&situation(&[ready(0), ready(2), ready(3), ready(1)], &[]));
-    assert_eq!(warming, [Action::Preload { standing: 1 }, Action::Preload { standing: 3 }]);
+    assert_eq!(warming, [Action::Preload { standing: 1 }]);
+    let more =
+        Policy { at_once: 3, ..POLICY }.decide(&situation(&[ready(0), ready(2), ready(3), ready(1)], &[]));
+    assert_eq!(more, [Action::Preload { standing: 1 }, Action::Preload { standing: 3 }]);
     let mut loaded = situation(&[ready(0); 4], &[]);
     loaded.at_ease = false;
     assert_eq!(POLICY.decide(&loaded), [], "under load containers stay plain");
@@ -101,6 +104,18 @@ fn the_last_of_several_starts_is_left_to_a_tenant_that_comes_by_with_single_call
         let single = Policy { at_once: 1, ..POLICY };
         assert_eq!(starts(&single.decide(&situation(&[], &[flood; 3]))), 1, "there is no other");
     }
+}
+
+#[test]
+fn what_nobody_waits_for_leaves_a_processor_to_the_calls_while_half_of_the_pool_is_there() {
+    for (there, started) in [(0, 2), (1, 2), (2, 1), (3, 1), (4, 0)] {
+        assert_eq!(starts(&POLICY.decide(&situation(&vec![ready(0); there], &[]))), started, "{there}");
+    }
+    let mut coming = situation(&[ready(0)], &[]);
+    coming.starting = 1;
+    assert_eq!(starts(&POLICY.decide(&coming)), 0, "that one is enough for now");
+    let single = Policy { at_once: 1, ..POLICY };
+    assert_eq!(starts(&single.decide(&situation(&[ready(0); 2], &[]))), 1, "there is no other");
 }
 
 #[test]
