@@ -14,7 +14,7 @@ from exercise import exercise
 from frames import ProtocolError
 from source import FILENAME
 
-PROTOCOL = 3
+PROTOCOL = 4
 # Seconds. A request that this runner was started for comes in a millisecond or two.
 REHEARSE_AFTER = 0.02
 

@@ -63,6 +63,7 @@ class DataDesk:
         self.received.clear()
         self.want(self.listener.fileno(), EPOLLIN, None)
         self.want(self.client.fileno(), EPOLLIN, self.on_request)
+        self.on_request()  # who connects asks at once
 
     def on_request(self):
         try:
@@ -91,14 +92,16 @@ class DataDesk:
             raise frames.ProtocolError(f"frame kind {kind:#04x} that nobody asked for")
         self.is_asking = False
         self.answer = memoryview(frames.HEADER.pack(kind, len(payload)) + payload)
-        self.want(self.client.fileno(), EPOLLOUT, self.on_room)
+        self.on_room()
 
     def on_room(self):
         try:
             self.answer = self.answer[self.client.write(self.answer) or 0:]
         except OSError:
             return self.end()
-        if not self.answer:
+        if self.answer:
+            self.want(self.client.fileno(), EPOLLOUT, self.on_room)
+        else:
             self.want(self.client.fileno(), EPOLLOUT, None)
             self.want(self.client.fileno(), EPOLLIN, self.on_request)
 

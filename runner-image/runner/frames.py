@@ -6,7 +6,7 @@ payload is waited for, so a hostile length never becomes an allocation.
 
 from _struct import Struct
 
-PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK = range(0x01, 0x08)
+PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK, DATA_OPENED = range(0x01, 0x09)
 READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87
 FIGURE, FILE, DISPLAY, DATA_REQUEST = 0x88, 0x89, 0x8A, 0x8B
 
@@ -20,6 +20,7 @@ CONTROL_PLANE_CAPS = {
     CANCEL: 0,
     DATA: MIB,
     DATA_CHUNK: MIB,
+    DATA_OPENED: MIB,
 }
 
 # The caps of Result, Figure and Display are those the runner was started with; report.py keeps to them.

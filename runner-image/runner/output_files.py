@@ -34,9 +34,9 @@ def open_workspace(path):
 
 
 def is_empty(workspace):
-    """`workspace`: its descriptor."""
+    """Whether there is nothing to send. `workspace`: its descriptor."""
     with os.scandir(workspace) as entries:
-        return next(entries, None) is None
+        return all(entry.name + "/" == UPLOADED and entry.is_dir(follow_symlinks=False) for entry in entries)
 
 
 class OutputFiles:

@@ -303,7 +303,7 @@ class Supervision:
 
     def obey(self):
         while (frame := self.channel.decoder.next_frame()) is not None:
-            if frame[0] in (frames.DATA, frames.DATA_CHUNK) and self.desk:
+            if frame[0] in (frames.DATA, frames.DATA_CHUNK, frames.DATA_OPENED) and self.desk:
                 self.desk.on_answer(*frame)
             elif frame[0] == frames.CANCEL:
                 self.cause = CANCELLED

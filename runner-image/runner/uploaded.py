@@ -6,11 +6,12 @@ from _thread import RLock
 from errno import ENOSPC
 
 from data_desk import LENGTH, LONGEST_KEY, address
-from frames import DATA_CHUNK, HEADER
+from frames import DATA_CHUNK, DATA_OPENED, HEADER
 from plain_json import dumps, loads
 
 # In the workspace; output_files.py does not look into it.
 FOLDER = ".uploaded"
+KNOWN_LENGTH = 2  # bytes of the length before what DataOpened knows of a value
 
 
 class Uploaded:
@@ -32,9 +33,9 @@ class Uploaded:
         with self.__alone():
             if key not in self.__values:
                 with _Connection(self.__address) as desk:
-                    found = desk.open(key)
-                    is_json = found["content_type"].partition(";")[0].strip().lower() == "application/json"
-                    self.__values[key] = loads(b"".join(desk.pieces())) if is_json else self.__save(key, found["size"], desk)
+                    known, pieces = desk.open(key)
+                    is_json = known["content_type"].partition(";")[0].strip().lower() == "application/json"
+                    self.__values[key] = loads(b"".join(pieces)) if is_json else self.__save(key, known["size"], pieces)
             return self.__values[key]
 
     def path(self, key):
@@ -42,10 +43,11 @@ class Uploaded:
         with self.__alone():
             if key not in self.__paths:
                 with _Connection(self.__address) as desk:
-                    self.__save(key, desk.open(key)["size"], desk)
+                    known, pieces = desk.open(key)
+                    self.__save(key, known["size"], pieces)
             return self.__paths[key]
 
-    def __save(self, key, size, desk):
+    def __save(self, key, size, pieces):
         if key in self.__paths:
             return self.__paths[key]
         from pathlib import Path
@@ -59,7 +61,7 @@ class Uploaded:
             if size > space.f_bavail * space.f_frsize:
                 raise OSError(ENOSPC, os.strerror(ENOSPC))
             with open(part, "wb") as file:
-                for piece in desk.pieces():
+                for piece in pieces:
                     file.write(piece)
             os.rename(part, path)
         except OSError as error:
@@ -84,7 +86,7 @@ class Uploaded:
         if key in self.__values or key in self.__paths:
             return True
         with _Connection(self.__address) as desk:
-            return desk.find(key) is not None
+            return desk.look_up("find", key) is not None
 
     def keys(self):
         """The keys there are now, in order."""
@@ -128,28 +130,33 @@ class _Connection:
             pass
         self.socket.close()
 
-    def find(self, key, op="find"):
-        """What is known of the value, or None."""
+    def look_up(self, op, key):
+        """What is known of the value and, of one to be opened, its first bytes; None if there is none."""
         if type(key) is not str or len(key) > LONGEST_KEY:
             return None
-        answer = loads(self.ask({"op": op, "key": key})[1])
-        if answer["is"] == "unreadable":
+        kind, answer = self.ask({"op": op, "key": key})
+        if kind == DATA_OPENED:
+            start = KNOWN_LENGTH + int.from_bytes(answer[:KNOWN_LENGTH], "big")
+            return loads(answer[KNOWN_LENGTH:start]), answer[start:]
+        known = loads(answer)
+        if known["is"] == "unreadable":
             raise _unreadable()
-        return answer if answer["is"] == "value" else None
+        return (known, b"") if known["is"] == "value" else None
 
     def open(self, key):
-        found = self.find(key, "open")
+        """What is known of the value, and all its bytes in pieces."""
+        found = self.look_up("open", key)
         if found is None:
             raise KeyError(key)
-        return found
+        known, start = found
+        return known, self.pieces(known["size"], start)
 
-    def pieces(self):
-        while True:
+    def pieces(self, size, piece):
+        yield piece
+        while size := size - len(piece):
             kind, piece = self.ask({"op": "read"})
-            if kind != DATA_CHUNK:
+            if kind != DATA_CHUNK or not piece:
                 raise _unreadable()
-            if not piece:
-                return
             yield piece
 
     def keys(self):

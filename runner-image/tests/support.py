@@ -20,7 +20,7 @@ GOLDEN = os.path.join(HERE, "..", "..", "crates", "protocol", "golden")
 if RUNNER not in sys.path:
     sys.path.insert(0, RUNNER)
 
-PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK = range(1, 8)
+PRELOAD, EXECUTE, ARCHIVE, ARCHIVE_END, CANCEL, DATA, DATA_CHUNK, DATA_OPENED = range(1, 9)
 READY, PRELOADED, STDOUT, STDERR, RESULT, FINISHED, STARTED, FIGURE, FILE, DISPLAY, DATA_REQUEST = range(0x81, 0x8C)
 
 
@@ -133,8 +133,7 @@ class Conversation:
     def answer_to(self, request):
         """As the control plane does it: a piece at a time."""
         if request["op"] == "read":
-            piece, self.opened = self.opened[:100_000], self.opened[100_000:]
-            return frame(DATA_CHUNK, piece)
+            return frame(DATA_CHUNK, self.next_piece())
         if request["op"] == "list":
             behind = sorted(key for key in self.uploaded if request["after"] is None or key > request["after"])
             return frame(DATA, {"is": "keys", "keys": behind[:2], "more": len(behind) > 2})
@@ -143,9 +142,16 @@ class Conversation:
         content_type, content = self.uploaded[request["key"]]
         if content is None:
             return frame(DATA, {"is": "unreadable"})
+        value = {"content_type": content_type, "size": len(content)}
         if request["op"] == "open":
             self.opened = content
-        return frame(DATA, {"is": "value", "content_type": content_type, "size": len(content)})
+            known = json.dumps(value).encode()
+            return frame(DATA_OPENED, struct.pack(">H", len(known)) + known + self.next_piece())
+        return frame(DATA, {"is": "value", **value})
+
+    def next_piece(self):
+        piece, self.opened = self.opened[:100_000], self.opened[100_000:]
+        return piece
 
     def exit_code(self):
         return self.process.wait(10)

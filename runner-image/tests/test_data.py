@@ -1,9 +1,9 @@
 import json
 
-from support import DATA, DATA_CHUNK, DATA_REQUEST, READY, RUNNER, RunnerTest, frame
+from support import DATA, DATA_CHUNK, DATA_OPENED, DATA_REQUEST, FINISHED, READY, RESULT, RUNNER, RunnerTest, frame
 
 JSON, CSV = "application/json", "text/csv"
-VALUES = {"b": (JSON, b'{"x": [1, null]}'), "a.csv": (CSV, b"n\n1\n2\n"), "c": (JSON, b"3"), "big": (CSV, bytes(range(256)) * 2000)}
+VALUES = {"b": (JSON, b'{"x": [1, null]}'), "a.csv": (CSV, b"n\n1\n2\n"), "c": (JSON, b"3"), "big": (CSV, bytes(range(256)) * 2000), "empty": (CSV, b"")}
 # As on a machine so busy that the child is far ahead.
 LATE_PARENT = f"""
 import sys, time
@@ -13,6 +13,15 @@ supervise = supervisor.Supervision.supervise
 supervisor.Supervision.supervise = lambda run: (time.sleep(0.5), supervise(run))[1]
 main.main(sys.argv[2])
 """
+
+
+def state_of(pid):
+    """The letter that ps shows, or None of a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat") as statistics:
+            return statistics.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return None
 
 
 class DataTest(RunnerTest):
@@ -43,7 +52,7 @@ class DataTest(RunnerTest):
     def test_what_there_is_can_be_asked_without_fetching_it(self):
         self.assertEqual(self.result("all, n, there, missing = list(data), len(data), 'b' in data, ['x' in data, 1 in data, 'k' * 300 in data]\n"
                                      "nothing = data.get('x', 7)"),
-                         {"all": ["a.csv", "b", "big", "c"], "n": 4, "there": True, "missing": [False] * 3, "nothing": 7})
+                         {"all": ["a.csv", "b", "big", "c", "empty"], "n": 5, "there": True, "missing": [False] * 3, "nothing": 7})
 
     def test_a_missing_key_is_a_key_error_that_names_it(self):
         self.assertEqual(self.error("data['sales']"), "KeyError: 'sales'")
@@ -110,19 +119,50 @@ class DataTest(RunnerTest):
         self.assertEqual(self.result(code), {"x": 3})
 
     def test_an_answer_that_nobody_asked_for_breaks_the_protocol(self):
-        for kind in DATA, DATA_CHUNK:
+        for kind in DATA, DATA_CHUNK, DATA_OPENED:
             conversation = self.conversation()
             self.assertEqual(conversation.receive()[0], READY)
             conversation.execute("import time; time.sleep(30)")
             conversation.send(frame(kind, {"is": "missing"}))
             self.assertEqual(conversation.exit_code(), 70)
 
+    def test_a_value_that_comes_whole_with_the_answer_is_asked_for_once(self):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        asked, conversation.uploaded, answer_to = [], VALUES, conversation.answer_to
+        conversation.answer_to = lambda request: (asked.append(request["op"]), answer_to(request))[1]
+        conversation.execute("x = data['b'], data['a.csv'].read_text(), data['empty'].read_bytes()")
+        self.assertEqual(conversation.collect().status, "ok")
+        self.assertEqual(asked, ["open"] * 3)
+
+    def test_a_value_that_ends_before_its_size_is_unreadable_and_leaves_nothing(self):
+        conversation = self.conversation()
+        self.assertEqual(conversation.receive()[0], READY)
+        conversation.uploaded, conversation.next_piece = VALUES, iter([b"half", b""]).__next__
+        conversation.execute("import os\ntry: data['big']\nfinally: print(os.listdir('.uploaded'))")
+        answer = conversation.collect()
+        self.assertEqual((answer.status, answer.stdout), ("error", b"[]\n"))
+        self.assertIn("cannot be read", answer.error)
+
+    def test_the_answer_waits_for_no_death_because_a_file_was_fetched(self):
+        for code, state in (("data['a.csv']", "T"), ("open('out', 'w').close()", None), ("open('.uploaded', 'w').close()", None)):
+            conversation = self.conversation()
+            self.assertEqual(conversation.receive()[0], READY)
+            conversation.uploaded = VALUES
+            conversation.execute(f"import os; pid = os.getpid()\n{code}")
+            while (received := conversation.receive())[0] != FINISHED:
+                if received[0] == DATA_REQUEST:
+                    conversation.send(conversation.answer_to(json.loads(received[1])))
+                if received[0] == RESULT:
+                    pid = json.loads(received[1])["pid"]
+            self.assertEqual(state_of(pid), state, code)
+
     def test_one_request_is_asked_at_a_time_and_the_run_can_be_ended_while_it_waits(self):
         conversation = self.conversation()
         self.assertEqual(conversation.receive()[0], READY)
         conversation.execute("print('a', flush=True)\ndata['x']", timeout=0.5)
         requests = []
-        while (received := conversation.receive())[0] != 0x86:
+        while (received := conversation.receive())[0] != FINISHED:
             if received[0] == DATA_REQUEST:
                 requests.append(json.loads(received[1]))
         self.assertEqual(requests, [{"op": "open", "key": "x"}])

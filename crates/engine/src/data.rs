@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::BoxStream};
-use protocol::message::{Data, DataRequest, ToRunner};
+use protocol::message::{Data, DataRequest, Opened, ToRunner, Value};
 use store::{Key, Meta, ReadError, Space};
 use uuid::Uuid;
 
 use crate::events::{Event, Observer};
 
-/// Payload of a DataChunk frame.
+const MISSING: ToRunner = ToRunner::Data(Data::Missing);
+/// Bytes of a value in one frame.
 const CHUNK: usize = 256 << 10;
 /// Keys in one answer: of the longest ones a quarter of what the frame may have.
 const PAGE: usize = 1000;
@@ -39,8 +40,10 @@ impl DataDesk {
 
     pub(crate) async fn answer(&mut self, request: DataRequest) -> ToRunner {
         let answer = match request {
-            DataRequest::Find { key } => Ok(ToRunner::Data(value(self.find(&key)))),
-            DataRequest::Open { key } => self.open(key).await.map(ToRunner::Data),
+            DataRequest::Find { key } => {
+                Ok(self.find(&key).as_ref().map_or(MISSING, |meta| ToRunner::Data(Data::Value(known(meta)))))
+            }
+            DataRequest::Open { key } => self.open(key).await,
             DataRequest::Read => self.read().await.map(ToRunner::DataChunk),
             DataRequest::List { after } => Ok(ToRunner::Data(self.list(after.as_deref()))),
         };
@@ -56,14 +59,12 @@ impl DataDesk {
         self.space.as_ref()?.meta(&Key::try_from(key.to_owned()).ok()?)
     }
 
-    async fn open(&mut self, key: String) -> Result<Data, ReadError> {
+    async fn open(&mut self, key: String) -> Result<ToRunner, ReadError> {
         self.close();
-        let (Some(space), Ok(key)) = (&self.space, Key::try_from(key)) else { return Ok(Data::Missing) };
-        let opened = space.read(&key, |meta| 0..meta.size).await?;
-        Ok(value(opened.map(|opened| {
-            self.open = Some(opened.stream);
-            opened.meta
-        })))
+        let (Some(space), Ok(key)) = (&self.space, Key::try_from(key)) else { return Ok(MISSING) };
+        let Some(opened) = space.read(&key, |meta| 0..meta.size).await? else { return Ok(MISSING) };
+        self.open = Some(opened.stream);
+        Ok(ToRunner::DataOpened(Opened { value: known(&opened.meta), start: self.read().await? }))
     }
 
     fn close(&mut self) {
@@ -93,11 +94,8 @@ impl DataDesk {
     }
 }
 
-fn value(found: Option<Meta>) -> Data {
-    found.map_or(Data::Missing, |meta| Data::Value {
-        content_type: meta.content_type.as_str().to_owned(),
-        size: meta.size,
-    })
+fn known(meta: &Meta) -> Value {
+    Value { content_type: meta.content_type.as_str().to_owned(), size: meta.size }
 }
 
 #[cfg(test)]
@@ -126,12 +124,19 @@ mod tests {
         upload.commit().await.unwrap();
     }
 
-    async fn open(desk: &mut DataDesk, key: &str) -> ToRunner {
-        desk.answer(DataRequest::Open { key: key.to_owned() }).await
+    /// What it is, and its first bytes.
+    async fn open(desk: &mut DataDesk, key: &str) -> Option<(Value, Bytes)> {
+        match desk.answer(DataRequest::Open { key: key.to_owned() }).await {
+            ToRunner::DataOpened(Opened { value, start }) => Some((value, start)),
+            missing => {
+                assert_eq!(missing, MISSING);
+                None
+            }
+        }
     }
 
-    async fn read_all(desk: &mut DataDesk) -> Vec<Bytes> {
-        let mut pieces = Vec::new();
+    async fn read_all(desk: &mut DataDesk, start: Bytes) -> Vec<Bytes> {
+        let mut pieces = vec![start];
         loop {
             match desk.answer(DataRequest::Read).await {
                 ToRunner::DataChunk(piece) if piece.is_empty() => return pieces,
@@ -146,30 +151,34 @@ mod tests {
         let content: Vec<u8> = (0..700_001_u32).map(|n| (n % 251) as u8).collect();
         with_desk(&[("a", &content)], async |desk, space| {
             let size = content.len() as u64;
-            let found = ToRunner::Data(Data::Value { content_type: "text/csv".to_owned(), size });
-            assert_eq!(open(desk, "a").await, found);
+            let known = Value { content_type: "text/csv".to_owned(), size };
+            let find = DataRequest::Find { key: "a".to_owned() };
+            assert_eq!(desk.answer(find).await, ToRunner::Data(Data::Value(known.clone())));
+            let (value, start) = open(desk, "a").await.unwrap();
+            assert_eq!(value, known);
             put(space, "a", b"other").await;
             space.clear().await.unwrap();
-            let pieces = read_all(desk).await;
+            let pieces = read_all(desk, start).await;
             assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= CHUNK));
             assert!(pieces.concat() == content);
-            assert_eq!(open(desk, "a").await, ToRunner::Data(Data::Missing));
-            assert!(read_all(desk).await.is_empty());
+            assert_eq!(open(desk, "a").await, None);
+            assert_eq!(desk.answer(DataRequest::Read).await, ToRunner::DataChunk(Bytes::new()));
         })
         .await;
     }
 
     #[tokio::test]
     async fn what_is_no_key_is_missing_and_opening_another_value_ends_the_first() {
-        with_desk(&[("a", b"1"), ("b", b"22")], async |desk, _| {
+        with_desk(&[("b", b"22")], async |desk, space| {
             for key in ["", "..", "x/y", "c", &"k".repeat(300)] {
                 let request = DataRequest::Find { key: key.to_owned() };
-                assert_eq!(desk.answer(request).await, ToRunner::Data(Data::Missing));
+                assert_eq!(desk.answer(request).await, MISSING);
             }
+            let big = vec![b'1'; CHUNK + 1];
+            put(space, "a", &big).await;
             open(desk, "a").await;
-            open(desk, "b").await;
-            assert_eq!(read_all(desk).await.concat(), b"22");
-            assert!(read_all(desk).await.is_empty());
+            let (_, start) = open(desk, "b").await.unwrap();
+            assert_eq!(read_all(desk, start).await.concat(), b"22");
         })
         .await;
     }

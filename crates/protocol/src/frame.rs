@@ -19,6 +19,7 @@ pub enum Kind {
     Cancel = 0x05,
     Data = 0x06,
     DataChunk = 0x07,
+    DataOpened = 0x08,
     Ready = 0x81,
     Preloaded = 0x82,
     Stdout = 0x83,
@@ -45,7 +46,7 @@ pub struct Caps {
 pub const MAX_FIGURES: usize = 64;
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Preload,
         Self::Execute,
         Self::Archive,
@@ -53,6 +54,7 @@ impl Kind {
         Self::Cancel,
         Self::Data,
         Self::DataChunk,
+        Self::DataOpened,
         Self::Ready,
         Self::Preloaded,
         Self::Stdout,
@@ -76,7 +78,9 @@ impl Kind {
             Self::ArchiveEnd | Self::Cancel | Self::Started => 0,
             Self::Preload | Self::Ready | Self::Preloaded | Self::DataRequest => 4 * KIB,
             Self::Execute | Self::Stdout | Self::Stderr => 64 * KIB,
-            Self::Archive | Self::Data | Self::DataChunk | Self::Finished | Self::File => MIB,
+            Self::Archive | Self::Data | Self::DataChunk | Self::DataOpened | Self::Finished | Self::File => {
+                MIB
+            }
             Self::Result => caps.result,
             Self::Figure | Self::Display => caps.figures,
         }

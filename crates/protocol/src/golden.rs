@@ -21,16 +21,18 @@ fn golden(name: &str) -> BytesMut {
 fn to_runner() -> Vec<(&'static str, ToRunner)> {
     let execute =
         Execute { timeout_ms: 30_000, output_limit: 1 << 20, max_output_files: 64, files_limit: 16 << 20 };
+    let value = Value { content_type: "text/csv".into(), size: 12 };
     vec![
         ("preload", ToRunner::Preload(Preload { module: "numpy".into() })),
         ("execute", ToRunner::Execute(execute)),
         ("archive", ToRunner::Archive((0..=255).collect::<Vec<u8>>().into())),
         ("archive-end", ToRunner::ArchiveEnd),
         ("cancel", ToRunner::Cancel),
-        ("data-value", ToRunner::Data(Data::Value { content_type: "text/csv".into(), size: 12 })),
+        ("data-value", ToRunner::Data(Data::Value(value.clone()))),
         ("data-missing", ToRunner::Data(Data::Missing)),
         ("data-keys", ToRunner::Data(Data::Keys { keys: vec!["a".into(), "b.csv".into()], more: true })),
         ("data-unreadable", ToRunner::Data(Data::Unreadable)),
+        ("data-opened", ToRunner::DataOpened(Opened { value, start: Bytes::from_static(b"n\n1\n\xff\0") })),
         ("data-chunk", ToRunner::DataChunk((0..=255).collect::<Vec<u8>>().into())),
     ]
 }
@@ -67,7 +69,7 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         png: Some("iVBORw0KGgo=".into()),
     };
     vec![
-        ("ready", FromRunner::Ready(Ready { protocol: 3, python: "3.13.5".into() })),
+        ("ready", FromRunner::Ready(Ready { protocol: 4, python: "3.13.5".into() })),
         ("preloaded", FromRunner::Preloaded(Preloaded { module: "numpy".into(), error: None })),
         ("preloaded-failed", FromRunner::Preloaded(failed)),
         ("started", FromRunner::Started),

@@ -1,6 +1,6 @@
 //! Messages: one struct a message, an enum a direction. See `PROTOCOL.md`.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Frame, Kind};
@@ -18,9 +18,11 @@ pub enum ToRunner {
     ArchiveEnd,
     /// Kill the code and report.
     Cancel,
-    /// Answer to every [`DataRequest`] but a read.
+    /// Answer to a [`DataRequest`] that finds, opens or lists.
     Data(Data),
-    /// Answer to [`DataRequest::Read`]: the next bytes of the opened value, none at its end.
+    /// Answer to [`DataRequest::Open`] where there is the value.
+    DataOpened(Opened),
+    /// Answer to [`DataRequest::Read`]: the next bytes of the opened value, none if that was all.
     DataChunk(Bytes),
 }
 
@@ -98,7 +100,7 @@ pub enum DataRequest {
         /// Not checked here.
         key: String,
     },
-    /// The same, and it is to be read next, in place of the one opened before.
+    /// The same, and its first bytes; it is to be read next, in place of the one opened before.
     Open {
         /// Not checked here.
         key: String,
@@ -117,12 +119,7 @@ pub enum DataRequest {
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Data {
     /// A value.
-    Value {
-        /// As it was uploaded.
-        content_type: String,
-        /// Bytes.
-        size: u64,
-    },
+    Value(Value),
     /// No value with this key.
     Missing,
     /// Keys, in order.
@@ -134,6 +131,24 @@ pub enum Data {
     },
     /// It cannot be read, through a failure of ours.
     Unreadable,
+}
+
+/// What is known of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    /// As it was uploaded.
+    pub content_type: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A value that can be read now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// What it is.
+    pub value: Value,
+    /// Its first bytes; none only if it has none.
+    pub start: Bytes,
 }
 
 /// The value of the last line as a MIME bundle.
@@ -360,8 +375,21 @@ impl TryFrom<Frame> for FromRunner {
             | Kind::ArchiveEnd
             | Kind::Cancel
             | Kind::Data
-            | Kind::DataChunk => Err(MessageError::WrongDirection(frame.kind)),
+            | Kind::DataChunk
+            | Kind::DataOpened => Err(MessageError::WrongDirection(frame.kind)),
         }
+    }
+}
+
+impl From<Opened> for Frame {
+    fn from(Opened { value, start }: Opened) -> Self {
+        let Self { kind, payload: value } = to_json(Kind::DataOpened, &value);
+        let mut payload = BytesMut::with_capacity(2 + value.len() + start.len());
+        // A content type is far from this long.
+        payload.put_u16(u16::try_from(value.len()).unwrap_or(u16::MAX));
+        payload.put(value);
+        payload.put(start);
+        Self { kind, payload: payload.freeze() }
     }
 }
 
@@ -373,6 +401,7 @@ impl From<ToRunner> for Frame {
             ToRunner::Archive(payload) => Self { kind: Kind::Archive, payload },
             ToRunner::ArchiveEnd => Self { kind: Kind::ArchiveEnd, payload: Bytes::new() },
             ToRunner::Data(data) => to_json(Kind::Data, &data),
+            ToRunner::DataOpened(opened) => opened.into(),
             ToRunner::DataChunk(payload) => Self { kind: Kind::DataChunk, payload },
             ToRunner::Cancel => Self { kind: Kind::Cancel, payload: Bytes::new() },
         }
