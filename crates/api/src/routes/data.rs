@@ -9,7 +9,11 @@ use axum::{
     Json,
     body::Body,
     extract::{FromRequestParts, Path, State},
-    http::{Method, StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::{
+        Method, StatusCode,
+        header::{ALLOW, CONTENT_TYPE},
+        request::Parts,
+    },
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
@@ -154,13 +158,13 @@ pub(crate) async fn clear(
     method: Method,
     State(app): State<App>,
     caller: Caller,
-) -> Result<Json<Done>, ApiError> {
+) -> Result<Response, ApiError> {
     // Whoever asks what there is with HEAD wants nothing deleted; elsewhere HEAD is GET without its body.
     if method != Method::GET {
-        return Err(ApiError::MethodNotAllowed);
+        return Ok(([(ALLOW, "GET")], ApiError::MethodNotAllowed).into_response());
     }
     caller.space(&app.store)?.clear().await?;
-    Ok(Json(Done { message: "All data cleared".to_owned() }))
+    Ok(Json(Done { message: "All data cleared".to_owned() }).into_response())
 }
 
 /// A path that ends where its key should begin.
