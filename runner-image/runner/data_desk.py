@@ -19,6 +19,8 @@ from plain_json import dumps, loads
 LONGEST_KEY = 255
 LONGEST_REQUEST = 2048
 LENGTH = 4
+# In the workspace: the files that uploaded.py makes of values.
+FOLDER = ".uploaded"
 
 
 def address(runner):
@@ -63,7 +65,7 @@ class DataDesk:
         self.received.clear()
         self.want(self.listener.fileno(), EPOLLIN, None)
         self.want(self.client.fileno(), EPOLLIN, self.on_request)
-        self.on_request()  # who connects asks at once
+        self.on_request()  # most have asked by now: it saves a round of the poll
 
     def on_request(self):
         try:

@@ -10,6 +10,7 @@ from errno import EACCES
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
 
 import frames
+from data_desk import FOLDER as UPLOADED
 from error_line import clip_utf8
 from report import MAX_TEXT
 from request_files import new_digest
@@ -19,8 +20,6 @@ MAX_ENTRIES = 10_000  # files and folders looked at
 MAX_PATH = 1024  # bytes
 MAX_OMITTED = 100
 PIECE = 256 * 1024
-# The files that uploaded.py makes of uploaded data.
-UPLOADED = ".uploaded/"
 _PATH_LENGTH = Struct(">H")
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,10 +32,10 @@ def open_workspace(path):
     return os.open(path, _OPEN_DIRECTORY)
 
 
-def is_empty(workspace):
-    """Whether there is nothing to send. `workspace`: its descriptor."""
+def has_nothing_to_send(workspace):
+    """`workspace`: its descriptor."""
     with os.scandir(workspace) as entries:
-        return all(entry.name + "/" == UPLOADED and entry.is_dir(follow_symlinks=False) for entry in entries)
+        return all(entry.name == UPLOADED and entry.is_dir(follow_symlinks=False) for entry in entries)
 
 
 class OutputFiles:
@@ -62,7 +61,7 @@ class OutputFiles:
             path = prefix + name
             try:
                 if name.endswith("/"):
-                    if path != UPLOADED and self.fits(path):
+                    if path != UPLOADED + "/" and self.fits(path):
                         below = os.open(name[:-1], _OPEN_DIRECTORY, dir_fd=folder)
                         folders.append((below, path, iter(self.list_folder(below, path))))
                 else:

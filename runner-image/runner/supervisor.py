@@ -28,7 +28,7 @@ from data_desk import DataDesk
 from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
 from kernel import Counters, MemoryPressure
-from output_files import OutputFiles, is_empty, open_workspace
+from output_files import OutputFiles, has_nothing_to_send, open_workspace
 from plain_json import dumps
 from processes import Processes
 from report import DONE, LEFT, Report
@@ -186,7 +186,7 @@ class Supervision:
     def finish(self):
         self.watch()
         # Stopped and alone it cannot wake up again: by a parent's death, a child's, or a signal that one of them has arranged for.
-        if not (self.cause == HAS_LEFT and self.processes.stop_all(self.counters.tasks) and is_empty(self.workspace)):
+        if not (self.cause == HAS_LEFT and self.processes.stop_all(self.counters.tasks) and has_nothing_to_send(self.workspace)):
             self.processes.kill_all()
         self.answer()
 

@@ -5,12 +5,10 @@ from _socket import AF_UNIX, SHUT_RDWR, SOCK_CLOEXEC, SOCK_STREAM, socket
 from _thread import RLock
 from errno import ENOSPC
 
-from data_desk import LENGTH, LONGEST_KEY, address
+from data_desk import FOLDER, LENGTH, LONGEST_KEY, address
 from frames import DATA_CHUNK, DATA_OPENED, HEADER
 from plain_json import dumps, loads
 
-# In the workspace; output_files.py does not look into it.
-FOLDER = ".uploaded"
 KNOWN_LENGTH = 2  # bytes of the length before what DataOpened knows of a value
 
 
@@ -27,6 +25,9 @@ class Uploaded:
         """The lock of this process: another thread may have held its parent's at the fork."""
         if self.__owner != os.getpid():
             self.__lock, self.__owner = RLock(), os.getpid()
+        elif self.__lock._is_owned():
+            # By a handler's own interrupted code, which cannot go on before it: they would wait for each other.
+            raise RuntimeError("uploaded data cannot be used in a signal handler while it is being fetched")
         return self.__lock
 
     def __getitem__(self, key):
@@ -54,7 +55,6 @@ class Uploaded:
 
         os.makedirs(self.__folder, exist_ok=True)
         path = os.path.join(self.__folder, key)
-        # Another process of the code may fetch the same: what is there under its name is whole.
         part = f"{self.__folder}/~{os.getpid()}~"
         try:
             space = os.statvfs(self.__folder)
@@ -63,16 +63,20 @@ class Uploaded:
             with open(part, "wb") as file:
                 for piece in pieces:
                     file.write(piece)
-            os.rename(part, path)
+            # What is there under its name is whole, and stays: another process of the code may have fetched the same.
+            os.link(part, path)
+        except FileExistsError:
+            pass
         except OSError as error:
-            try:
-                os.unlink(part)
-            except OSError:
-                pass
             if error.errno != ENOSPC:
                 raise
             text = f"the uploaded value {key!r} of {size} bytes does not fit into what is left of the workspace"
             raise OSError(ENOSPC, text) from None
+        finally:
+            try:
+                os.unlink(part)
+            except OSError:
+                pass
         self.__paths[key] = Path(path)
         return self.__paths[key]
 
@@ -85,12 +89,12 @@ class Uploaded:
     def __contains__(self, key):
         if key in self.__values or key in self.__paths:
             return True
-        with _Connection(self.__address) as desk:
-            return desk.look_up("find", key) is not None
+        with self.__alone(), _Connection(self.__address) as desk:
+            return desk.has(key)
 
     def keys(self):
         """The keys there are now, in order."""
-        with _Connection(self.__address) as desk:
+        with self.__alone(), _Connection(self.__address) as desk:
             return desk.keys()
 
     def __iter__(self):
@@ -113,12 +117,19 @@ class Uploaded:
 Uploaded.__module__ = "builtins"
 
 
+def opened(payload):
+    """What a DataOpened knows of the value, and its first bytes."""
+    start = KNOWN_LENGTH + int.from_bytes(payload[:KNOWN_LENGTH], "big")
+    return loads(payload[KNOWN_LENGTH:start]), payload[start:]
+
+
 class _Connection:
     def __init__(self, address):
         self.address = address
 
     def __enter__(self):
         self.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+        self.socket.settimeout(None)  # whatever the code has made the default
         self.socket.connect(self.address)
         return self
 
@@ -130,30 +141,32 @@ class _Connection:
             pass
         self.socket.close()
 
-    def look_up(self, op, key):
-        """What is known of the value and, of one to be opened, its first bytes; None if there is none."""
-        if type(key) is not str or len(key) > LONGEST_KEY:
-            return None
-        kind, answer = self.ask({"op": op, "key": key})
-        if kind == DATA_OPENED:
-            start = KNOWN_LENGTH + int.from_bytes(answer[:KNOWN_LENGTH], "big")
-            return loads(answer[KNOWN_LENGTH:start]), answer[start:]
-        known = loads(answer)
-        if known["is"] == "unreadable":
-            raise _unreadable()
-        return (known, b"") if known["is"] == "value" else None
+    def has(self, key):
+        return self.ask_for(key, "find") is not None
 
     def open(self, key):
         """What is known of the value, and all its bytes in pieces."""
-        found = self.look_up("open", key)
-        if found is None:
+        answer = self.ask_for(key, "open")
+        if answer is None:
             raise KeyError(key)
-        known, start = found
+        known, start = opened(answer)
         return known, self.pieces(known["size"], start)
 
-    def pieces(self, size, piece):
+    def ask_for(self, key, op):
+        """The payload of an answer that tells of the value, or None if there is none."""
+        if type(key) is not str or len(key) > LONGEST_KEY:
+            return None
+        kind, answer = self.ask({"op": op, "key": key})
+        if kind != DATA_OPENED and (found := loads(answer)["is"]) != "value":
+            if found == "missing":
+                return None
+            raise _unreadable()
+        return answer
+
+    def pieces(self, left, piece):
+        """`piece`: the first of `left` bytes."""
         yield piece
-        while size := size - len(piece):
+        while left := left - len(piece):
             kind, piece = self.ask({"op": "read"})
             if kind != DATA_CHUNK or not piece:
                 raise _unreadable()

@@ -1,6 +1,6 @@
 import json
 
-from support import DATA, DATA_CHUNK, DATA_OPENED, DATA_REQUEST, FINISHED, READY, RESULT, RUNNER, RunnerTest, frame
+from support import DATA, DATA_CHUNK, DATA_OPENED, DATA_REQUEST, FINISHED, READY, RUNNER, RunnerTest, frame
 
 JSON, CSV = "application/json", "text/csv"
 VALUES = {"b": (JSON, b'{"x": [1, null]}'), "a.csv": (CSV, b"n\n1\n2\n"), "c": (JSON, b"3"), "big": (CSV, bytes(range(256)) * 2000), "empty": (CSV, b"")}
@@ -77,6 +77,48 @@ class DataTest(RunnerTest):
                 "    del pool")
         self.assertEqual(self.result(code), {"seen": [512_000] * 8, "forked": [3, 512_000, 3, {"x": [1, None]}]})
 
+    def test_what_a_process_has_fetched_stays_when_another_fetches_a_newer_one(self):
+        conversation = self.conversation_about(
+            "import os\nread, write = os.pipe()\n"
+            "if os.fork() == 0: os.read(read, 1); print(data['a.csv'].read_text(), end='', flush=True); os._exit(0)\n"
+            "first = data['a.csv'].read_text(); os.write(write, b'x'); os.wait()\n"
+            "then = data['a.csv'].read_text(); files = os.listdir('.uploaded'); del read, write")
+        answer_to = conversation.answer_to
+
+        def answer_once(request):
+            answer = answer_to(request)
+            conversation.uploaded = {"a.csv": (CSV, b"newer\n")}
+            return answer
+
+        conversation.answer_to = answer_once
+        answer = conversation.collect()
+        self.assertEqual(answer.result, {"first": "n\n1\n2\n", "then": "n\n1\n2\n", "files": ["a.csv"]}, answer.stderr)
+        self.assertEqual(answer.stdout, b"n\n1\n2\n")
+
+    def test_a_signal_handler_that_interrupts_a_fetch_is_told_so_instead_of_waiting_for_it(self):
+        code = ("import os, signal\nreal, told = os.statvfs, []\n"
+                "def handler(*_):\n"
+                "    for use in (lambda: data['c'], lambda: 'c' in data, lambda: list(data)):\n"
+                "        try: use()\n"
+                "        except RuntimeError as error: told.append('signal handler' in str(error))\n"
+                "signal.signal(signal.SIGUSR2, handler)\n"
+                "os.statvfs = lambda path: (signal.raise_signal(signal.SIGUSR2), real(path))[1]\n"
+                "size = len(data['big'].read_bytes()); then = data['c']; del real, handler")
+        self.assertEqual(self.result(code), {"told": [True] * 3, "size": 512_000, "then": 3})
+
+    def test_a_default_timeout_of_sockets_is_not_for_the_desk(self):
+        code = ("import socket, time, os\nsocket.setdefaulttimeout(0.05)\nreal = os.statvfs\n"
+                "os.statvfs = lambda path: (time.sleep(0.5), real(path))[1]\n"
+                "if os.fork() == 0: data['big']; os._exit(0)\n"
+                "time.sleep(0.1); x = data['c']; os.wait(); del real")
+        self.assertEqual(self.result(code), {"x": 3})
+
+    def test_an_interrupted_fetch_leaves_nothing(self):
+        code = ("import os\nreal, os.link = os.link, lambda *paths: 1 / 0\n"
+                "try: data['big']\nexcept ZeroDivisionError: files = os.listdir('.uploaded')\n"
+                "os.link = real; size = data['big'].stat().st_size; del real")
+        self.assertEqual(self.result(code), {"files": [], "size": 512_000})
+
     def test_a_process_forked_while_a_thread_fetches_does_not_wait_for_it(self):
         code = ("import threading, os\n"
                 "real, os.statvfs = os.statvfs, lambda path: (event.set(), done.wait(), real(path))[2]\n"
@@ -126,36 +168,34 @@ class DataTest(RunnerTest):
             conversation.send(frame(kind, {"is": "missing"}))
             self.assertEqual(conversation.exit_code(), 70)
 
-    def test_a_value_that_comes_whole_with_the_answer_is_asked_for_once(self):
+    def conversation_about(self, code):
         conversation = self.conversation()
         self.assertEqual(conversation.receive()[0], READY)
-        asked, conversation.uploaded, answer_to = [], VALUES, conversation.answer_to
-        conversation.answer_to = lambda request: (asked.append(request["op"]), answer_to(request))[1]
-        conversation.execute("x = data['b'], data['a.csv'].read_text(), data['empty'].read_bytes()")
+        conversation.uploaded = VALUES
+        conversation.execute(code)
+        return conversation
+
+    def test_a_value_that_comes_whole_with_the_answer_is_asked_for_once(self):
+        conversation = self.conversation_about("x = data['b'], data['a.csv'].read_text(), data['empty'].read_bytes()")
         self.assertEqual(conversation.collect().status, "ok")
-        self.assertEqual(asked, ["open"] * 3)
+        self.assertEqual(conversation.asked, ["open"] * 3)
 
     def test_a_value_that_ends_before_its_size_is_unreadable_and_leaves_nothing(self):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
-        conversation.uploaded, conversation.next_piece = VALUES, iter([b"half", b""]).__next__
-        conversation.execute("import os\ntry: data['big']\nfinally: print(os.listdir('.uploaded'))")
-        answer = conversation.collect()
-        self.assertEqual((answer.status, answer.stdout), ("error", b"[]\n"))
-        self.assertIn("cannot be read", answer.error)
+        for code in "data['big']", "data['b']":
+            conversation = self.conversation_about(f"import os\ntry: {code}\nfinally: print(os.path.exists('.uploaded') and os.listdir('.uploaded'))")
+            conversation.next_piece = iter([b"half", b""]).__next__
+            answer = conversation.collect()
+            self.assertEqual(answer.status, "error")
+            self.assertIn(answer.stdout, (b"[]\n", b"False\n"))
+            self.assertIn("cannot be read", answer.error)
 
     def test_the_answer_waits_for_no_death_because_a_file_was_fetched(self):
-        for code, state in (("data['a.csv']", "T"), ("open('out', 'w').close()", None), ("open('.uploaded', 'w').close()", None)):
-            conversation = self.conversation()
-            self.assertEqual(conversation.receive()[0], READY)
-            conversation.uploaded = VALUES
-            conversation.execute(f"import os; pid = os.getpid()\n{code}")
-            while (received := conversation.receive())[0] != FINISHED:
-                if received[0] == DATA_REQUEST:
-                    conversation.send(conversation.answer_to(json.loads(received[1])))
-                if received[0] == RESULT:
-                    pid = json.loads(received[1])["pid"]
-            self.assertEqual(state_of(pid), state, code)
+        for code, state in (("data['a.csv']", "T"), ("data['a.csv']; open('out', 'w').close()", None), ("open('.uploaded', 'w').close()", None)):
+            conversation = self.conversation_about(f"import os; pid = os.getpid()\n{code}")
+            seen = []
+            conversation.at_finished = lambda answer: seen.append(state_of(answer.result["pid"]))
+            self.assertEqual(conversation.collect().status, "ok")
+            self.assertEqual(seen, [state], code)
 
     def test_one_request_is_asked_at_a_time_and_the_run_can_be_ended_while_it_waits(self):
         conversation = self.conversation()

@@ -4,6 +4,7 @@ import unittest
 
 import support
 from frames import CONTROL_PLANE_CAPS, HEADER, RUNNER_CAPS, Decoder, ProtocolError, encode_frame
+from uploaded import opened
 
 
 def golden(name):
@@ -27,6 +28,11 @@ class Frames(unittest.TestCase):
                 self.assertIsNone(slow.next_frame())
                 slow.feed(bytes([byte]))
             self.assertEqual(slow.next_frame(), decoded)
+
+    def test_what_is_opened_is_read_from_its_golden_frame(self):
+        decoder = Decoder()
+        decoder.feed(golden("data-opened.bin"))
+        self.assertEqual(opened(decoder.next_frame()[1]), ({"content_type": "text/csv", "size": 12}, b"n\n1\n\xff\0"))
 
     def test_what_the_runner_sends_is_encoded_as_the_golden_frames(self):
         for name in ("ready", "preloaded", "preloaded-failed", "stdout", "stderr", "result", "finished-ok", "finished-crashed", "figure",

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream::BoxStream};
-use protocol::message::{Data, DataRequest, Opened, ToRunner, Value};
+use futures_util::{TryStreamExt, stream::BoxStream};
+use protocol::message::{Data, DataRequest, Known, Opened, ToRunner};
 use store::{Key, Meta, ReadError, Space};
 use uuid::Uuid;
 
@@ -16,12 +16,19 @@ const CHUNK: usize = 256 << 10;
 /// Keys in one answer: of the longest ones a quarter of what the frame may have.
 const PAGE: usize = 1000;
 
+/// An open value, which counts for its tenant's limit until this is dropped.
+struct Reading {
+    stream: BoxStream<'static, Result<Bytes, ReadError>>,
+    /// Bytes to come.
+    left: u64,
+}
+
 /// What one execution sees of uploaded data. Memory: one piece of one value.
 pub(crate) struct DataDesk {
     id: Uuid,
     space: Option<Space>,
     observer: Arc<dyn Observer>,
-    open: Option<BoxStream<'static, Result<Bytes, ReadError>>>,
+    open: Option<Reading>,
     /// Read already, and not yet asked for.
     ahead: Bytes,
 }
@@ -40,9 +47,7 @@ impl DataDesk {
 
     pub(crate) async fn answer(&mut self, request: DataRequest) -> ToRunner {
         let answer = match request {
-            DataRequest::Find { key } => {
-                Ok(self.find(&key).as_ref().map_or(MISSING, |meta| ToRunner::Data(Data::Value(known(meta)))))
-            }
+            DataRequest::Find { key } => Ok(self.find(key)),
             DataRequest::Open { key } => self.open(key).await,
             DataRequest::Read => self.read().await.map(ToRunner::DataChunk),
             DataRequest::List { after } => Ok(ToRunner::Data(self.list(after.as_deref()))),
@@ -54,17 +59,18 @@ impl DataDesk {
         })
     }
 
-    fn find(&self, key: &str) -> Option<Meta> {
+    fn find(&self, key: String) -> ToRunner {
         // What is no key has no value.
-        self.space.as_ref()?.meta(&Key::try_from(key.to_owned()).ok()?)
+        let (Some(space), Ok(key)) = (&self.space, Key::try_from(key)) else { return MISSING };
+        space.meta(&key).map_or(MISSING, |meta| ToRunner::Data(Data::Value(known(&meta))))
     }
 
     async fn open(&mut self, key: String) -> Result<ToRunner, ReadError> {
         self.close();
         let (Some(space), Ok(key)) = (&self.space, Key::try_from(key)) else { return Ok(MISSING) };
-        let Some(opened) = space.read(&key, |meta| 0..meta.size).await? else { return Ok(MISSING) };
-        self.open = Some(opened.stream);
-        Ok(ToRunner::DataOpened(Opened { value: known(&opened.meta), start: self.read().await? }))
+        let Some(value) = space.read(&key, |meta| 0..meta.size).await? else { return Ok(MISSING) };
+        self.open = Some(Reading { stream: value.stream, left: value.meta.size });
+        Ok(ToRunner::DataOpened(Opened { known: known(&value.meta), start: self.read().await? }))
     }
 
     fn close(&mut self) {
@@ -75,11 +81,14 @@ impl DataDesk {
     async fn read(&mut self) -> Result<Bytes, ReadError> {
         let mut chunk = BytesMut::from(std::mem::take(&mut self.ahead));
         while chunk.len() < CHUNK
-            && let Some(stream) = &mut self.open
+            && let Some(Reading { stream, left }) = &mut self.open
         {
-            match stream.next().await {
-                Some(bytes) => chunk.extend_from_slice(&bytes?),
-                None => self.open = None,
+            let bytes = stream.try_next().await?.unwrap_or_default();
+            chunk.extend_from_slice(&bytes);
+            *left = left.saturating_sub(bytes.len() as u64);
+            // With its last byte, not when the code is done.
+            if bytes.is_empty() || *left == 0 {
+                self.open = None;
             }
         }
         let piece = chunk.split_to(chunk.len().min(CHUNK)).freeze();
@@ -94,21 +103,21 @@ impl DataDesk {
     }
 }
 
-fn known(meta: &Meta) -> Value {
-    Value { content_type: meta.content_type.as_str().to_owned(), size: meta.size }
+fn known(meta: &Meta) -> Known {
+    Known { content_type: meta.content_type.as_str().to_owned(), size: meta.size }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use store::{ContentType, SpaceName, Store, StoreLimits};
 
     use super::*;
 
     async fn with_desk(values: &[(&str, &[u8])], test: impl AsyncFnOnce(&mut DataDesk, &Space)) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = StoreLimits { max_value_size: 1 << 20, data_limit: 8 << 20, ttl: None };
-        let store = Store::open(folder.path(), limits).await.unwrap();
-        let space = store.space(SpaceName::default(), None);
+        let space = space_in(folder.path()).await;
         for (key, content) in values {
             put(&space, key, content).await;
         }
@@ -116,18 +125,23 @@ mod tests {
         test(&mut desk, &space).await;
     }
 
-    async fn put(space: &Space, key: &str, content: &[u8]) {
+    async fn space_in(folder: &Path) -> Space {
+        let limits = StoreLimits { max_value_size: 1 << 20, data_limit: 8 << 20, ttl: None };
+        Store::open(folder, limits).await.unwrap().space(SpaceName::default(), None)
+    }
+
+    async fn put(space: &Space, key: &str, content: &[u8]) -> Meta {
         let key = Key::try_from(key.to_owned()).unwrap();
         let content_type = ContentType::try_from("text/csv".to_owned()).unwrap();
         let mut upload = space.upload(key, content_type).await.unwrap();
         upload.write(&Bytes::copy_from_slice(content)).await.unwrap();
-        upload.commit().await.unwrap();
+        upload.commit().await.unwrap()
     }
 
     /// What it is, and its first bytes.
-    async fn open(desk: &mut DataDesk, key: &str) -> Option<(Value, Bytes)> {
+    async fn open(desk: &mut DataDesk, key: &str) -> Option<(Known, Bytes)> {
         match desk.answer(DataRequest::Open { key: key.to_owned() }).await {
-            ToRunner::DataOpened(Opened { value, start }) => Some((value, start)),
+            ToRunner::DataOpened(Opened { known, start }) => Some((known, start)),
             missing => {
                 assert_eq!(missing, MISSING);
                 None
@@ -151,11 +165,11 @@ mod tests {
         let content: Vec<u8> = (0..700_001_u32).map(|n| (n % 251) as u8).collect();
         with_desk(&[("a", &content)], async |desk, space| {
             let size = content.len() as u64;
-            let known = Value { content_type: "text/csv".to_owned(), size };
+            let known = Known { content_type: "text/csv".to_owned(), size };
             let find = DataRequest::Find { key: "a".to_owned() };
             assert_eq!(desk.answer(find).await, ToRunner::Data(Data::Value(known.clone())));
-            let (value, start) = open(desk, "a").await.unwrap();
-            assert_eq!(value, known);
+            let (opened, start) = open(desk, "a").await.unwrap();
+            assert_eq!(opened, known);
             put(space, "a", b"other").await;
             space.clear().await.unwrap();
             let pieces = read_all(desk, start).await;
@@ -176,11 +190,34 @@ mod tests {
             }
             let big = vec![b'1'; CHUNK + 1];
             put(space, "a", &big).await;
-            open(desk, "a").await;
+            assert!(open(desk, "a").await.is_some());
             let (_, start) = open(desk, "b").await.unwrap();
             assert_eq!(read_all(desk, start).await.concat(), b"22");
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_value_is_let_go_with_its_last_byte_and_one_whose_file_has_lost_its_end_is_unreadable() {
+        for size in [1, CHUNK, CHUNK + 1] {
+            with_desk(&[("a", &vec![b'1'; size])], async |desk, _| {
+                let (known, start) = open(desk, "a").await.unwrap();
+                assert_eq!((known.size, start.len()), (size as u64, size.min(CHUNK)));
+                assert_eq!(desk.open.is_some(), size > start.len(), "{size}");
+                desk.answer(DataRequest::Read).await;
+                assert!(desk.open.is_none());
+            })
+            .await;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let space = space_in(folder.path()).await;
+        let version = put(&space, "a", &vec![b'1'; CHUNK * 2]).await.version;
+        let mut desk = DataDesk::new(Uuid::nil(), Some(space), Arc::new(()));
+        assert!(open(&mut desk, "a").await.is_some());
+        let object = folder.path().join("objects").join(version.to_string());
+        std::fs::File::options().write(true).open(object).unwrap().set_len(CHUNK as u64).unwrap();
+        assert_eq!(desk.answer(DataRequest::Read).await, ToRunner::Data(Data::Unreadable));
+        assert!(desk.open.is_none());
     }
 
     #[tokio::test]

@@ -21,18 +21,18 @@ fn golden(name: &str) -> BytesMut {
 fn to_runner() -> Vec<(&'static str, ToRunner)> {
     let execute =
         Execute { timeout_ms: 30_000, output_limit: 1 << 20, max_output_files: 64, files_limit: 16 << 20 };
-    let value = Value { content_type: "text/csv".into(), size: 12 };
+    let known = Known { content_type: "text/csv".into(), size: 12 };
     vec![
         ("preload", ToRunner::Preload(Preload { module: "numpy".into() })),
         ("execute", ToRunner::Execute(execute)),
         ("archive", ToRunner::Archive((0..=255).collect::<Vec<u8>>().into())),
         ("archive-end", ToRunner::ArchiveEnd),
         ("cancel", ToRunner::Cancel),
-        ("data-value", ToRunner::Data(Data::Value(value.clone()))),
+        ("data-value", ToRunner::Data(Data::Value(known.clone()))),
         ("data-missing", ToRunner::Data(Data::Missing)),
         ("data-keys", ToRunner::Data(Data::Keys { keys: vec!["a".into(), "b.csv".into()], more: true })),
         ("data-unreadable", ToRunner::Data(Data::Unreadable)),
-        ("data-opened", ToRunner::DataOpened(Opened { value, start: Bytes::from_static(b"n\n1\n\xff\0") })),
+        ("data-opened", ToRunner::DataOpened(Opened { known, start: Bytes::from_static(b"n\n1\n\xff\0") })),
         ("data-chunk", ToRunner::DataChunk((0..=255).collect::<Vec<u8>>().into())),
     ]
 }

@@ -119,7 +119,7 @@ pub enum DataRequest {
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Data {
     /// A value.
-    Value(Value),
+    Value(Known),
     /// No value with this key.
     Missing,
     /// Keys, in order.
@@ -135,7 +135,7 @@ pub enum Data {
 
 /// What is known of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Value {
+pub struct Known {
     /// As it was uploaded.
     pub content_type: String,
     /// Bytes.
@@ -146,7 +146,7 @@ pub struct Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// What it is.
-    pub value: Value,
+    pub known: Known,
     /// Its first bytes; none only if it has none.
     pub start: Bytes,
 }
@@ -382,12 +382,12 @@ impl TryFrom<Frame> for FromRunner {
 }
 
 impl From<Opened> for Frame {
-    fn from(Opened { value, start }: Opened) -> Self {
-        let Self { kind, payload: value } = to_json(Kind::DataOpened, &value);
-        let mut payload = BytesMut::with_capacity(2 + value.len() + start.len());
-        // A content type is far from this long.
-        payload.put_u16(u16::try_from(value.len()).unwrap_or(u16::MAX));
-        payload.put(value);
+    fn from(Opened { known, start }: Opened) -> Self {
+        let Self { kind, payload: known } = to_json(Kind::DataOpened, &known);
+        let mut payload = BytesMut::with_capacity(2 + known.len() + start.len());
+        // A content type has at most 255 characters, each of them two in JSON.
+        payload.put_u16(u16::try_from(known.len()).unwrap_or(u16::MAX));
+        payload.put(known);
         payload.put(start);
         Self { kind, payload: payload.freeze() }
     }

@@ -2,7 +2,8 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use futures_util::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use object_store::{GetOptions, ObjectStore};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -107,16 +108,14 @@ impl Space {
             let range = choose(&meta);
             let bytes = Header::SIZE + range.start..Header::SIZE + range.end;
             if bytes.is_empty() {
-                return Ok(Some(Value { meta, range, stream: futures_util::stream::empty().boxed() }));
+                return Ok(Some(Value { meta, range, stream: stream::empty().boxed() }));
             }
             let reader = Reader::of(&self.shared, &meta);
             let options = GetOptions { range: Some(bytes.into()), ..Default::default() };
             match self.shared.objects.get_opts(&object_path(meta.version), options).await {
                 Ok(opened) => {
-                    let stream = opened.into_stream().map_err(ReadError).inspect(move |_| {
-                        let _open = &reader;
-                    });
-                    return Ok(Some(Value { meta, range, stream: stream.boxed() }));
+                    let stream = whole(opened.into_stream(), range.end - range.start, reader).boxed();
+                    return Ok(Some(Value { meta, range, stream }));
                 }
                 // Deleted since the look-up, or replaced: look again.
                 Err(object_store::Error::NotFound { .. }) => self.shared.index.remove(&meta),
@@ -146,6 +145,26 @@ impl Space {
         let (shared, all) = (Arc::clone(&self.shared), self.shared.index.all(&self.name));
         unless_dropped(async move { shared.delete_all(all).await }).await.unwrap_or(Err(DeleteError::Aborted))
     }
+}
+
+/// So many bytes or an error: a file that has lost its end gives empty pieces without end.
+fn whole(
+    pieces: BoxStream<'static, object_store::Result<Bytes>>,
+    size: u64,
+    reader: Reader,
+) -> impl Stream<Item = Result<Bytes, ReadError>> {
+    stream::try_unfold((pieces, size, reader), async |(mut pieces, left, reader)| {
+        if left == 0 {
+            return Ok(None);
+        }
+        let piece = pieces.try_next().await.map_err(ReadError)?.unwrap_or_default();
+        if piece.is_empty() {
+            let source = "the file ends before its value".into();
+            return Err(ReadError(object_store::Error::Generic { store: "data folder", source }));
+        }
+        let left = left.saturating_sub(piece.len() as u64);
+        Ok(Some((piece, (pieces, left, reader))))
+    })
 }
 
 /// Whoever has a version open: it counts until this is dropped.

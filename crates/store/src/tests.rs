@@ -1,4 +1,4 @@
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, future::ready, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -109,6 +109,26 @@ async fn a_reader_keeps_what_it_opened_while_it_is_replaced_and_deleted() {
     put(&store, "a", &[2; 10]).await.unwrap();
     store.delete(&key("a")).await.unwrap();
     assert_eq!(value.stream.try_collect::<Vec<_>>().await.unwrap().concat(), [1; 2_000_000]);
+}
+
+#[tokio::test]
+async fn a_value_whose_file_has_lost_its_end_is_an_error_when_it_comes_to_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let version = put(&store, "a", &[1; 100_000]).await.unwrap().version;
+    let value = store.read(&key("a"), |meta| 0..meta.size).await.unwrap().unwrap();
+    let part = store.read(&key("a"), |_| 0..10).await.unwrap().unwrap();
+    let file = fs::File::options().write(true).open(folder.path().join("objects").join(version.to_string()));
+    file.unwrap().set_len(60_000).unwrap();
+    let mut read = 0;
+    let count = value.stream.try_for_each(|piece| {
+        read += piece.len();
+        ready(Ok(()))
+    });
+    let error = count.await.unwrap_err();
+    assert!(error.0.to_string().contains("the file ends before its value"), "{}", error.0);
+    assert!((50_000..60_000).contains(&read), "{read}");
+    assert_eq!(part.stream.try_collect::<Vec<_>>().await.unwrap().concat(), [1; 10]);
 }
 
 #[tokio::test]

@@ -108,9 +108,12 @@ fn the_last_of_several_starts_is_left_to_a_tenant_that_comes_by_with_single_call
 
 #[test]
 fn what_nobody_waits_for_leaves_a_processor_to_the_calls_while_half_of_the_pool_is_there() {
-    for (there, started) in [(0, 2), (1, 2), (2, 1), (3, 1), (4, 0)] {
-        assert_eq!(starts(&POLICY.decide(&situation(&vec![ready(0); there], &[]))), started, "{there}");
+    let policy = Policy { size: 5, ..POLICY };
+    for (there, started) in [(0, 2), (1, 2), (2, 2), (3, 1), (4, 1), (5, 0)] {
+        assert_eq!(starts(&policy.decide(&situation(&vec![ready(0); there], &[]))), started, "{there}");
     }
+    let somebody_waits = situation(&[Standing { busy: true, ..ready(0) }; 3], &[wants(0)]);
+    assert_eq!(starts(&policy.decide(&somebody_waits)), 2, "the calls wait for these");
     let mut coming = situation(&[ready(0)], &[]);
     coming.starting = 1;
     assert_eq!(starts(&POLICY.decide(&coming)), 0, "that one is enough for now");
@@ -224,6 +227,15 @@ proptest! {
         let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
         prop_assert!(starts(&actions) <= situation.slots);
         prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= policy.at_once);
+        let leased = leases(&actions).len();
+        let there = situation.standing.len() - leased + situation.starting;
+        if situation.waiting.len() == leased && 2 * there >= policy.size {
+            let most = (policy.at_once - 1).max(1);
+            prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= most);
+        }
+        let preloads = count(&actions, |action| matches!(action, Action::Preload { .. }));
+        let busy = situation.standing.iter().filter(|container| container.busy).count();
+        prop_assert!(preloads == 0 || preloads + busy <= (policy.at_once - 1).max(1));
         let unserved: Vec<_> = situation.waiting.iter().filter(|waiting| !waiting.served).collect();
         if !unserved.is_empty() && unserved.iter().all(|waiting| waiting.leaves == Leaves::LastStart) {
             let most = (policy.at_once - 1).max(1);
