@@ -19,8 +19,8 @@ from plain_json import dumps, loads
 LONGEST_KEY = 255
 LONGEST_REQUEST = 2048
 LENGTH = 4
-# In the workspace: the files that uploaded.py makes of values.
-FOLDER = ".uploaded"
+# The folder in the workspace with the files that uploaded.py makes of values.
+UPLOADED = ".uploaded"
 
 
 def address(runner):

@@ -10,7 +10,7 @@ from errno import EACCES
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
 
 import frames
-from data_desk import FOLDER as UPLOADED
+from data_desk import UPLOADED
 from error_line import clip_utf8
 from report import MAX_TEXT
 from request_files import new_digest

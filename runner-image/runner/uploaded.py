@@ -5,7 +5,7 @@ from _socket import AF_UNIX, SHUT_RDWR, SOCK_CLOEXEC, SOCK_STREAM, socket
 from _thread import RLock
 from errno import ENOSPC
 
-from data_desk import FOLDER, LENGTH, LONGEST_KEY, address
+from data_desk import LENGTH, LONGEST_KEY, UPLOADED, address
 from frames import DATA_CHUNK, DATA_OPENED, HEADER
 from plain_json import dumps, loads
 
@@ -17,7 +17,7 @@ class Uploaded:
     data.path("key") is a file in any case. A key that does not exist is a KeyError."""
 
     def __init__(self, runner, workspace):
-        self.__address, self.__folder = address(runner), os.path.join(workspace, FOLDER)
+        self.__address, self.__folder = address(runner), os.path.join(workspace, UPLOADED)
         self.__values, self.__paths = {}, {}
         self.__lock, self.__owner = RLock(), os.getpid()
 

@@ -184,10 +184,15 @@ class RunnerTest(unittest.TestCase):
         self.addCleanup(conversation.close)
         return conversation
 
+    def ready(self, **options):
+        """A conversation whose runner has said that it is ready."""
+        conversation = self.conversation(**options)
+        self.assertEqual(conversation.receive()[0], READY)
+        return conversation
+
     def run_code(self, code, result_limit=8 << 20, figures_limit=16 << 20, uploaded={}, **options):
         """Run `code` in a new runner to its end and return the Answer."""
-        conversation = self.conversation(result_limit=result_limit, figures_limit=figures_limit)
-        self.assertEqual(conversation.receive()[0], READY)
+        conversation = self.ready(result_limit=result_limit, figures_limit=figures_limit)
         conversation.uploaded = uploaded
         conversation.execute(code, **options)
         answer = conversation.collect()

@@ -11,11 +11,6 @@ LIMITS = {"timeout_ms": 10_000, "output_limit": 1000}
 
 
 class ConversationTest(RunnerTest):
-    def ready(self):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
-        return conversation
-
     def assert_refused(self, *frames):
         conversation = self.ready()
         conversation.send(*frames)

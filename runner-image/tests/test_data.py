@@ -1,6 +1,6 @@
 import json
 
-from support import DATA, DATA_CHUNK, DATA_OPENED, DATA_REQUEST, FINISHED, READY, RUNNER, RunnerTest, frame
+from support import DATA, DATA_CHUNK, DATA_OPENED, DATA_REQUEST, FINISHED, RUNNER, RunnerTest, frame
 
 JSON, CSV = "application/json", "text/csv"
 VALUES = {"b": (JSON, b'{"x": [1, null]}'), "a.csv": (CSV, b"n\n1\n2\n"), "c": (JSON, b"3"), "big": (CSV, bytes(range(256)) * 2000), "empty": (CSV, b"")}
@@ -25,6 +25,12 @@ def state_of(pid):
 
 
 class DataTest(RunnerTest):
+    def conversation_about(self, code, **options):
+        conversation = self.ready(**options)
+        conversation.uploaded = VALUES
+        conversation.execute(code)
+        return conversation
+
     def result(self, code, uploaded=VALUES, **options):
         return self.result_of(code, uploaded=uploaded, **options)
 
@@ -42,11 +48,7 @@ class DataTest(RunnerTest):
         self.assertEqual(answer.files, {"out": b"n\n1\n2\n"})
 
     def test_code_that_asks_before_anybody_listens_waits(self):
-        conversation = self.conversation(program=["-c", LATE_PARENT])
-        self.assertEqual(conversation.receive()[0], READY)
-        conversation.uploaded = VALUES
-        conversation.execute("value = data['c']")
-        answer = conversation.collect()
+        answer = self.conversation_about("value = data['c']", program=["-c", LATE_PARENT]).collect()
         self.assertEqual((answer.status, answer.result), ("ok", {"value": 3}), answer.stderr)
 
     def test_what_there_is_can_be_asked_without_fetching_it(self):
@@ -162,18 +164,10 @@ class DataTest(RunnerTest):
 
     def test_an_answer_that_nobody_asked_for_breaks_the_protocol(self):
         for kind in DATA, DATA_CHUNK, DATA_OPENED:
-            conversation = self.conversation()
-            self.assertEqual(conversation.receive()[0], READY)
+            conversation = self.ready()
             conversation.execute("import time; time.sleep(30)")
             conversation.send(frame(kind, {"is": "missing"}))
             self.assertEqual(conversation.exit_code(), 70)
-
-    def conversation_about(self, code):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
-        conversation.uploaded = VALUES
-        conversation.execute(code)
-        return conversation
 
     def test_a_value_that_comes_whole_with_the_answer_is_asked_for_once(self):
         conversation = self.conversation_about("x = data['b'], data['a.csv'].read_text(), data['empty'].read_bytes()")
@@ -198,8 +192,7 @@ class DataTest(RunnerTest):
             self.assertEqual(seen, [state], code)
 
     def test_one_request_is_asked_at_a_time_and_the_run_can_be_ended_while_it_waits(self):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
+        conversation = self.ready()
         conversation.execute("print('a', flush=True)\ndata['x']", timeout=0.5)
         requests = []
         while (received := conversation.receive())[0] != FINISHED:

@@ -2,7 +2,7 @@ import importlib.util
 import struct
 import unittest
 
-from support import PRELOAD, READY, RunnerTest, frame
+from support import PRELOAD, RunnerTest, frame
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
@@ -109,8 +109,7 @@ x = 1
         self.assertEqual(answer.stdout, b"[]\n")
 
     def test_letters_that_the_preload_has_not_drawn_can_be_drawn(self):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
+        conversation = self.ready()
         conversation.send(frame(PRELOAD, {"module": "matplotlib.pyplot"}))
         conversation.receive()
         conversation.execute("import matplotlib.pyplot as plt\nplt.plot([37, 458])\nplt.title('QWXYZ ß $\\\\alpha$', weight='bold')\nplt.savefig('a.png')")
@@ -120,8 +119,7 @@ x = 1
     def test_a_preload_makes_the_first_figure_about_as_fast_as_the_second(self):
         ratios = []
         for _ in range(3):
-            conversation = self.conversation()
-            self.assertEqual(conversation.receive()[0], READY)
+            conversation = self.ready()
             for module in ("numpy", "matplotlib.pyplot"):
                 conversation.send(frame(PRELOAD, {"module": module}))
                 conversation.receive()

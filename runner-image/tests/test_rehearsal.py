@@ -2,7 +2,7 @@ import os
 import signal
 import time
 
-from support import READY, RunnerTest
+from support import RunnerTest
 
 # Everything a program could tell by that something ran before it.
 STATE = """
@@ -25,8 +25,7 @@ state = {
 
 class Rehearsal(RunnerTest):
     def state_after(self, seconds):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
+        conversation = self.ready()
         time.sleep(seconds)
         conversation.execute(STATE)
         answer = conversation.collect()
@@ -54,8 +53,7 @@ class Rehearsal(RunnerTest):
         self.assertEqual(conversation.collect().result, {"missing": []})
 
     def test_a_parent_that_wakes_up_late_finds_rehearsal_and_start_in_one_piece(self):
-        conversation = self.conversation()
-        self.assertEqual(conversation.receive()[0], READY)
+        conversation = self.ready()
         os.kill(conversation.process.pid, signal.SIGSTOP)
         time.sleep(0.4)
         conversation.execute("print(input())", stdin="late")

@@ -16,19 +16,12 @@ const CHUNK: usize = 256 << 10;
 /// Keys in one answer: of the longest ones a quarter of what the frame may have.
 const PAGE: usize = 1000;
 
-/// An open value, which counts for its tenant's limit until this is dropped.
-struct Reading {
-    stream: BoxStream<'static, Result<Bytes, ReadError>>,
-    /// Bytes to come.
-    left: u64,
-}
-
 /// What one execution sees of uploaded data. Memory: one piece of one value.
 pub(crate) struct DataDesk {
     id: Uuid,
     space: Option<Space>,
     observer: Arc<dyn Observer>,
-    open: Option<Reading>,
+    open: Option<BoxStream<'static, Result<Bytes, ReadError>>>,
     /// Read already, and not yet asked for.
     ahead: Bytes,
 }
@@ -69,7 +62,7 @@ impl DataDesk {
         self.close();
         let (Some(space), Ok(key)) = (&self.space, Key::try_from(key)) else { return Ok(MISSING) };
         let Some(value) = space.read(&key, |meta| 0..meta.size).await? else { return Ok(MISSING) };
-        self.open = Some(Reading { stream: value.stream, left: value.meta.size });
+        self.open = Some(value.stream);
         Ok(ToRunner::DataOpened(Opened { known: known(&value.meta), start: self.read().await? }))
     }
 
@@ -81,14 +74,11 @@ impl DataDesk {
     async fn read(&mut self) -> Result<Bytes, ReadError> {
         let mut chunk = BytesMut::from(std::mem::take(&mut self.ahead));
         while chunk.len() < CHUNK
-            && let Some(Reading { stream, left }) = &mut self.open
+            && let Some(stream) = &mut self.open
         {
-            let bytes = stream.try_next().await?.unwrap_or_default();
-            chunk.extend_from_slice(&bytes);
-            *left = left.saturating_sub(bytes.len() as u64);
-            // With its last byte, not when the code is done.
-            if bytes.is_empty() || *left == 0 {
-                self.open = None;
+            match stream.try_next().await? {
+                Some(bytes) => chunk.extend_from_slice(&bytes),
+                None => self.open = None,
             }
         }
         let piece = chunk.split_to(chunk.len().min(CHUNK)).freeze();
@@ -111,9 +101,12 @@ fn known(meta: &Meta) -> Known {
 mod tests {
     use std::path::Path;
 
-    use store::{ContentType, SpaceName, Store, StoreLimits};
+    use store::{ContentType, PutError, SpaceName, Store, StoreLimits};
 
     use super::*;
+
+    /// Bytes of all values, and of one.
+    const LIMIT: usize = 8 << 20;
 
     async fn with_desk(values: &[(&str, &[u8])], test: impl AsyncFnOnce(&mut DataDesk, &Space)) {
         let folder = tempfile::tempdir().unwrap();
@@ -126,16 +119,20 @@ mod tests {
     }
 
     async fn space_in(folder: &Path) -> Space {
-        let limits = StoreLimits { max_value_size: 1 << 20, data_limit: 8 << 20, ttl: None };
+        let limits = StoreLimits { max_value_size: LIMIT as u64, data_limit: LIMIT as u64, ttl: None };
         Store::open(folder, limits).await.unwrap().space(SpaceName::default(), None)
     }
 
     async fn put(space: &Space, key: &str, content: &[u8]) -> Meta {
+        try_put(space, key, content).await.unwrap()
+    }
+
+    async fn try_put(space: &Space, key: &str, content: &[u8]) -> Result<Meta, PutError> {
         let key = Key::try_from(key.to_owned()).unwrap();
         let content_type = ContentType::try_from("text/csv".to_owned()).unwrap();
-        let mut upload = space.upload(key, content_type).await.unwrap();
-        upload.write(&Bytes::copy_from_slice(content)).await.unwrap();
-        upload.commit().await.unwrap()
+        let mut upload = space.upload(key, content_type).await?;
+        upload.write(&Bytes::copy_from_slice(content)).await?;
+        upload.commit().await
     }
 
     /// What it is, and its first bytes.
@@ -200,12 +197,18 @@ mod tests {
     #[tokio::test]
     async fn a_value_is_let_go_with_its_last_byte_and_one_whose_file_has_lost_its_end_is_unreadable() {
         for size in [1, CHUNK, CHUNK + 1] {
-            with_desk(&[("a", &vec![b'1'; size])], async |desk, _| {
+            let content = vec![b'1'; size];
+            with_desk(&[("a", &content)], async |desk, space| {
+                // Together with what is open it would be over the limit of all values.
+                let rest = vec![b'1'; LIMIT - 2 * 1024 - size + 1];
                 let (known, start) = open(desk, "a").await.unwrap();
                 assert_eq!((known.size, start.len()), (size as u64, size.min(CHUNK)));
-                assert_eq!(desk.open.is_some(), size > start.len(), "{size}");
-                desk.answer(DataRequest::Read).await;
-                assert!(desk.open.is_none());
+                assert!(space.delete(&Key::try_from("a".to_owned()).unwrap()).await.unwrap());
+                if size > start.len() {
+                    assert!(matches!(try_put(space, "b", &rest).await, Err(PutError::StoreFull(_))));
+                    desk.answer(DataRequest::Read).await;
+                }
+                put(space, "b", &rest).await;
             })
             .await;
         }

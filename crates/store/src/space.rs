@@ -147,23 +147,22 @@ impl Space {
     }
 }
 
-/// So many bytes or an error: a file that has lost its end gives empty pieces without end.
+/// So many bytes, which are not none, or an error: a file that has lost its end gives empty pieces without end. The file and
+/// `reader` are let go with the last byte, not when somebody asks for more.
 fn whole(
     pieces: BoxStream<'static, object_store::Result<Bytes>>,
     size: u64,
     reader: Reader,
 ) -> impl Stream<Item = Result<Bytes, ReadError>> {
-    stream::try_unfold((pieces, size, reader), async |(mut pieces, left, reader)| {
-        if left == 0 {
-            return Ok(None);
-        }
+    stream::try_unfold(Some((pieces, size, reader)), async |to_come| {
+        let Some((mut pieces, left, reader)) = to_come else { return Ok(None) };
         let piece = pieces.try_next().await.map_err(ReadError)?.unwrap_or_default();
         if piece.is_empty() {
             let source = "the file ends before its value".into();
             return Err(ReadError(object_store::Error::Generic { store: "data folder", source }));
         }
         let left = left.saturating_sub(piece.len() as u64);
-        Ok(Some((piece, (pieces, left, reader))))
+        Ok(Some((piece, (left > 0).then_some((pieces, left, reader)))))
     })
 }
 

@@ -127,6 +127,15 @@ async fn what_is_deleted_or_replaced_counts_until_nobody_reads_it_any_more() {
     put(&a, "l", &half).await.unwrap();
     drop(third);
     put(&a, "m", &half).await.unwrap();
+    let mut last = a.read(&key("m"), |meta| 0..meta.size).await.unwrap().unwrap().stream;
+    assert!(a.delete(&key("m")).await.unwrap());
+    let mut left = half.len();
+    while left > 0 {
+        assert!(matches!(put(&a, "n", &half).await, Err(PutError::SpaceFull(_))));
+        left -= last.try_next().await.unwrap().unwrap().len();
+    }
+    put(&a, "n", &half).await.unwrap();
+    assert_eq!(last.try_next().await.unwrap(), None);
     a.clear().await.unwrap();
     assert_eq!(store.usage().bytes, 0);
 }

@@ -224,21 +224,20 @@ proptest! {
     #[test]
     fn starts_keep_to_their_limits((policy, situation) in any_situation()) {
         let actions = policy.decide(&situation);
+        let most = (policy.at_once - 1).max(1);
         let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
         prop_assert!(starts(&actions) <= situation.slots);
         prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= policy.at_once);
         let leased = leases(&actions).len();
         let there = situation.standing.len() - leased + situation.starting;
         if situation.waiting.len() == leased && 2 * there >= policy.size {
-            let most = (policy.at_once - 1).max(1);
             prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= most);
         }
         let preloads = count(&actions, |action| matches!(action, Action::Preload { .. }));
         let busy = situation.standing.iter().filter(|container| container.busy).count();
-        prop_assert!(preloads == 0 || preloads + busy <= (policy.at_once - 1).max(1));
+        prop_assert!(preloads == 0 || preloads + busy <= most);
         let unserved: Vec<_> = situation.waiting.iter().filter(|waiting| !waiting.served).collect();
         if !unserved.is_empty() && unserved.iter().all(|waiting| waiting.leaves == Leaves::LastStart) {
-            let most = (policy.at_once - 1).max(1);
             // Refills too, unless every one of those who wait has just got a container.
             let refills_alone = leases(&actions).len() == unserved.len();
             prop_assert!(starts(&actions) == 0 || refills_alone || starts(&actions) + under_way <= most);
