@@ -8,11 +8,11 @@ LIMIT = 1.0  # seconds
 
 
 def wait():
-    """Return when all non-daemon threads have ended, or after LIMIT."""
+    """Return when all non-daemon threads have ended, or after LIMIT; how many have not."""
     threading = sys.modules.get("threading")
     try:
         if threading is None or threading.active_count() == 1:
-            return
+            return 0
         give_up = monotonic() + LIMIT
         # Executors registered what tells their idle workers to end. It may block for ever, so it does that elsewhere.
         told = allocate_lock()
@@ -21,12 +21,13 @@ def wait():
         told.acquire(timeout=LIMIT)
         _end_main_thread(threading)
         # Not threading._shutdown: away from the main thread, and after a fork, it waits for the main thread itself.
-        for thread in threading.enumerate():
-            if not thread.daemon and thread is not threading.current_thread():
-                threading.Thread.join(thread, max(0.0, give_up - monotonic()))
+        left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.current_thread()]
+        for thread in left:
+            threading.Thread.join(thread, max(0.0, give_up - monotonic()))
+        return sum(threading.Thread.is_alive(thread) for thread in left)
     except BaseException:
         # No thread can be started (a thread bomb), or user code replaced what this needs: nothing more is waited for.
-        pass
+        return 0
 
 
 def _end_main_thread(threading):

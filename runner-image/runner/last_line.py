@@ -4,6 +4,10 @@ The last statement `x` becomes `<shown> = x`, in the tree that Python's own pars
 the code (line numbers, columns of errors, docstring, `from __future__`) stays as it is. The name cannot be written in code.
 """
 
+# The code may have emptied the module when its last value is looked at.
+from builtins import compile, exec, type
+from types import CoroutineType
+
 SLOT = "<shown>"
 ABSENT = object()
 
@@ -17,17 +21,27 @@ _COMPOUND = frozenset(("def", "class", "if", "elif", "else", "for", "while", "wi
 
 
 def compile_keeping(source, filename, flags=0):
-    """The code object that compile() makes with these flags; None if there is nothing to keep, or no room to: then it has to be
-    made as always. Raises SyntaxError as compile() does."""
+    """(the code object that compile() makes with these flags, the line of the value that it keeps or None); None if there is nothing to
+    keep, or no room to: then it has to be made as always. Raises SyntaxError as compile() does."""
     if len(source) > LONGEST or not may_end_in_expression(source):
         return None
     try:
         tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True)
+        line = None
         if tree.body and type(tree.body[-1]).__name__ == "Expr" and not _is_quiet(source, tree.body[-1]):
             tree.body[-1] = _assignment(tree.body[-1])
-        return compile(tree, filename, "exec", flags, dont_inherit=True)
+            line = tree.body[-1].lineno
+        return compile(tree, filename, "exec", flags, dont_inherit=True), line
     except (RecursionError, MemoryError):
         return None  # deeper than a tree of objects may be; the plain compiler goes deeper
+
+
+def drop_unawaited(namespace, filename, line):
+    """A coroutine is nothing to show: nobody has awaited it, which Python says where it is let go. So that is done on the line that
+    has made it, in what looks like the module's frame."""
+    if type(namespace.get(SLOT)) is CoroutineType:
+        code = compile("del slot", filename, "exec", dont_inherit=True)
+        exec(code.replace(co_names=(SLOT,), co_firstlineno=line), namespace)
 
 
 def take(namespace):

@@ -79,12 +79,16 @@ def _execute(source, namespace, failure):
     try:
         if failure is not None:
             return failure
-        code = last_line.compile_keeping(source, FILENAME, TOP_LEVEL_AWAIT) \
-            or compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+        if "\0" in source:
+            # compile() does not say where.
+            return _null_byte(source.partition("\0")[0])
+        code, shown_line = last_line.compile_keeping(source, FILENAME, TOP_LEVEL_AWAIT) \
+            or (compile(source, FILENAME, "exec", TOP_LEVEL_AWAIT, dont_inherit=True), None)
         if code.co_flags & COROUTINE:
             __import__("asyncio").run(eval(code, namespace))
         else:
             exec(code, namespace)
+        last_line.drop_unawaited(namespace, FILENAME, shown_line)
     except BaseException as error:
         return error
     finally:
@@ -98,10 +102,20 @@ def _execute(source, namespace, failure):
         regain()
 
 
+def _null_byte(before):
+    lines = list(StringIO(before + "?", newline=""))
+    return SyntaxError("source code cannot contain null bytes", (FILENAME, len(lines), None, lines[-1][:-1]))
+
+
 def refused(reason):
     """The Outcome of code that was not run, told where its failure would be."""
-    _print(f"sandbox: {reason}\n")
+    tell(reason)
     return Outcome("error", 1, reason)
+
+
+def tell(what):
+    """What the code cannot know by itself, in its stderr."""
+    _print(f"sandbox: {what}\n")
 
 
 def unflushed(name, error):

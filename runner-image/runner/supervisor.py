@@ -50,6 +50,7 @@ FIONREAD = 0x541B
 HOLD = 0.002
 
 OOM_WARNING = b"sandbox: a child process was killed for exceeding the memory limit\n"
+LEAVING_WARNING = b"sandbox: exit handlers, finalizers or processes that they wait for took more than %d s: they were ended\n" % LEAVING_LIMIT
 
 
 class Stream:
@@ -365,6 +366,13 @@ class Supervision:
         }))
         self.channel.flush()
 
+    def warn(self, text):
+        """In the code's stderr, as far as there is room."""
+        text = text[:self.stderr.room]
+        self.stderr.room -= len(text)
+        if text:
+            self.channel.send(frames.STDERR, text)
+
     def drain(self, stream):
         """What is in the pipe by now: a process that was born during the kill may go on writing."""
         end = stream.taken + stream.waiting_bytes()
@@ -380,9 +388,9 @@ class Supervision:
         verdict = judge(self.cause, status, self.ended, self.report.progress_made() >= DONE, oom_killed)
         # If we ended the run ourselves, the kernel may have been first with the main process.
         if oom_killed and self.cause in (None, COLLECTING, LEAVING, HAS_LEFT) and verdict.status != MEMORY_LIMIT:
-            warning = OOM_WARNING[:self.stderr.room]
-            if warning:
-                self.channel.send(frames.STDERR, warning)
+            self.warn(OOM_WARNING)
+        if self.cause == LEAVING:
+            self.warn(LEAVING_WARNING)
         if verdict.status not in ("ok", "error"):
             return verdict, None
         contents = self.report.contents()

@@ -16,12 +16,17 @@ main.main(sys.argv[2])
 
 
 def state_of(pid):
-    """The letter that ps shows, or None of a process that is gone."""
-    try:
-        with open(f"/proc/{pid}/stat") as statistics:
-            return statistics.read().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return None
+    """The letter that ps shows, or None of a process that is gone; of one that has been stopped and waits for a processor to know it,
+    what it will be."""
+    state = "R"
+    while state == "R":
+        time.sleep(0.01)
+        try:
+            with open(f"/proc/{pid}/stat") as statistics:
+                state = statistics.read().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return None
+    return state
 
 
 class DataTest(RunnerTest):

@@ -14,9 +14,9 @@ class LastLine(RunnerTest):
     """Without a process: which code has a value to show."""
 
     def value_of(self, code):
-        compiled = last_line.compile_keeping(code, "main.py")
+        compiled, _ = last_line.compile_keeping(code, "main.py") or (compile(code, "main.py", "exec"), None)
         names = {}
-        exec(compiled or compile(code, "main.py", "exec"), names)
+        exec(compiled, names)
         return last_line.take(names)
 
     def test_an_expression_at_the_end_is_kept(self):
@@ -80,6 +80,15 @@ class Display(RunnerTest):
             self.assertEqual(told, self.run_code(code + "\npass").stderr, code)
             self.assertNotIn(b"last_line", told)
         self.assertEqual(self.run_code("1 is 1").stderr.count(b"SyntaxWarning"), 1)
+
+    def test_a_coroutine_is_no_value_and_python_warns_of_it_where_it_is_made(self):
+        for code in ("async def main(): pass\nmain(\n)", "import asyncio\nasync def main(): pass\nawait main()\nmain()"):
+            answer = self.run_code(code)
+            line = code.count("\n", 0, code.rindex("main(")) + 1
+            self.assertEqual((answer.status, answer.display), ("ok", None))
+            self.assertTrue(answer.stderr.startswith(b"main.py:%d: RuntimeWarning: coroutine 'main' was never awaited\n  main(" % line), answer.stderr)
+        answer = self.run_code("import builtins\nbuiltins.type = builtins.compile = builtins.exec = None\nx = 1\nx")
+        self.assertEqual((answer.status, answer.display), ("ok", {"text/plain": "1"}))
 
     def test_a_long_program_shows_nothing_and_runs(self):
         code = "x = 1\n" * 40_000 + "x"

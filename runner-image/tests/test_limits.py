@@ -32,18 +32,22 @@ class Time(RunnerTest):
         self.assert_timeout("x = 7 ** (10 ** 8)")
 
     def test_nothing_after_the_code_delays_the_answer(self):
-        for code in ("import atexit, time; atexit.register(time.sleep, 100)",
-                     "import threading, time; threading.Thread(target=time.sleep, args=(100,)).start()",
-                     "import time\nclass A:\n def __del__(self): time.sleep(100)\na = A()",
-                     "import multiprocessing, time; multiprocessing.Process(target=time.sleep, args=(100,)).start()"):
+        at_the_end = b"sandbox: exit handlers, finalizers or processes that they wait for took more than 1 s: they were ended\n"
+        for code, told in (
+                ("import atexit, time; atexit.register(time.sleep, 100)", at_the_end),
+                ("import threading, time; threading.Thread(target=time.sleep, args=(100,)).start()",
+                 b"sandbox: threads that were still running 1 s after the code's end: 1; they end with the run\n"),
+                ("import time\nclass A:\n def __del__(self): time.sleep(100)\na = A()", at_the_end),
+                ("import multiprocessing, time; multiprocessing.Process(target=time.sleep, args=(100,)).start()", at_the_end)):
             started = time.monotonic()
-            self.assertEqual(self.run_code(code + "\nx = 1", timeout=30).result["x"], 1)
+            answer = self.run_code(code + "\nx = 1", timeout=30)
+            self.assertEqual((answer.result["x"], answer.stderr), (1, told), code)
             self.assertLess(time.monotonic() - started, 2.5)
 
     def test_threads_left_behind_are_waited_for_and_idle_executors_are_not(self):
         answer = self.run_code("import threading, time\n"
                                "threading.Thread(target=lambda: (time.sleep(.2), print('late'))).start()")
-        self.assertEqual(answer.stdout, b"late\n")
+        self.assertEqual((answer.stdout, answer.stderr), (b"late\n", b""))
         # Kept, so that it is not the garbage collector that ends the workers.
         code = "from concurrent.futures import ThreadPoolExecutor\ne = ThreadPoolExecutor(2)\nx = e.submit(int).result()"
         # A busy machine may delay one of them, but not each by the whole second that idle workers would cost.

@@ -1,3 +1,6 @@
+import unittest
+from importlib.util import find_spec
+
 from support import PRELOAD, PRELOADED, RunnerTest, frame  # puts the runner on the path
 
 import source
@@ -59,6 +62,19 @@ class Script(RunnerTest):
     def test_an_error_is_told_without_any_builtin(self):
         answer = self.run_code("import builtins\nvars(builtins).clear()\n1/0")
         self.assertEqual(answer.error, "ZeroDivisionError: division by zero")
+
+    def test_a_null_byte_is_told_with_its_line(self):
+        for code, where in (("x = 1\ny = \0 2", b"line 2\n    y = \n"), ("\0", b"line 1\n    \n"), ("x\r\n\0", b"line 2\n    \n")):
+            answer = self.run_code(code)
+            self.assertEqual(answer.stderr, b'  File "main.py", ' + where + b"SyntaxError: source code cannot contain null bytes\n", code)
+
+    @unittest.skipUnless(find_spec("joblib"), "joblib is not installed")
+    def test_joblib_starts_its_workers_as_a_script_does(self):
+        for first in ("", "import multiprocessing.util\n"):
+            answer = self.run_code(first + "import numpy\nfrom joblib import Parallel, delayed\ndef f(x): return x * x\n"
+                                   "print(Parallel(n_jobs=2)(delayed(f)(i) for i in range(4)))\n"
+                                   "print(sum(Parallel(n_jobs=2)(delayed(numpy.sum)(numpy.ones(1 << 19)) for i in range(2))))", timeout=60)
+            self.assertEqual((answer.stdout, answer.stderr), (b"[0, 1, 4, 9]\n1048576.0\n", b""), first)
 
     def test_every_start_method_of_multiprocessing_works(self):
         for method in ("fork", "spawn", "forkserver"):
