@@ -20,4 +20,4 @@ docker run --rm --label "$script_label" --network none --read-only --cap-drop AL
   --tmpfs /tmp:exec --tmpfs /workspace:mode=1777 \
   --volume "$PWD/runner-image:/code-sandbox/runner-image:ro" --volume "$PWD/examples:/code-sandbox/examples:ro" \
   --volume "$PWD/crates/protocol/golden:/code-sandbox/crates/protocol/golden:ro" \
-  --entrypoint python3 "$runner_image" -B -m unittest discover -s /code-sandbox/runner-image/tests
+  --entrypoint /code-sandbox/runner-image/tests/run.sh "$runner_image"

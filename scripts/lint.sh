@@ -11,7 +11,7 @@ need_cargo_tool cargo-deny
 need_cargo_tool cargo-machete
 
 say "shellcheck"
-shellcheck scripts/*.sh examples/clients/*.sh runner-image/build/*.sh .ci/run
+shellcheck scripts/*.sh examples/clients/*.sh runner-image/build/*.sh runner-image/tests/*.sh .ci/run
 say "one version everywhere"
 for file in docker-compose.yml examples/compose/docker-compose.yml examples/compose/app/Dockerfile Dockerfile.api Dockerfile.runner .ci/run README.md; do
   stray=$(grep -noE '(code-sandbox-(api|runner):|image.version=")[0-9.]+' "$file" | grep -v "$version\$") || continue

@@ -10,4 +10,4 @@ have python3 || apt_install python3 || fail "python3 is missing" "install Python
 
 cargo nextest run "${all_tests[@]}" -E 'not package(e2e)'
 cargo test --doc "${all_tests[@]}"
-PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s runner-image/tests
+runner-image/tests/run.sh
