@@ -74,6 +74,12 @@ impl OwnEngine {
         Frozen(self)
     }
 
+    /// Its socket is not there, as of one that is being replaced, until what this returns is dropped.
+    pub fn vanish(&self) -> Vanished<'_> {
+        fs::rename(self.folder.join("socket"), self.folder.join("socket.away")).unwrap();
+        Vanished(self)
+    }
+
     /// Leaves no room where it stores.
     pub async fn fill(&self) {
         let folder = self.folder.to_str().unwrap();
@@ -116,6 +122,15 @@ pub struct Frozen<'a>(&'a OwnEngine);
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         self.0.signal(Signal::SIGCONT);
+    }
+}
+
+/// Puts its socket back.
+pub struct Vanished<'a>(&'a OwnEngine);
+
+impl Drop for Vanished<'_> {
+    fn drop(&mut self) {
+        let _ = fs::rename(self.0.folder.join("socket.away"), self.0.folder.join("socket"));
     }
 }
 

@@ -13,7 +13,7 @@ pub fn repository() -> PathBuf {
 }
 
 /// Free a moment ago; nothing else here takes ports by chance.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

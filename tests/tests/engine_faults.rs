@@ -173,11 +173,13 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     eventually("the descriptors are back", Duration::from_secs(20), async || product.descriptors() <= limit)
         .await;
 
-    // Killed while the engine hangs: what it leaves is removed all the same.
+    // Killed while the engine is away, or hangs: what it leaves is removed all the same.
     let (instance, undertaker) = (product.instance(), product.undertaker());
-    let frozen = engine.freeze();
+    let (frozen, vanished) = (engine.freeze(), engine.vanish());
     drop(product.kill().await);
-    sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(2)).await;
+    drop(vanished);
+    sleep(Duration::from_secs(2)).await;
     drop(frozen);
     eventually("nothing is left", Duration::from_secs(20), async || {
         docker::containers_of(&instance).await.is_empty()

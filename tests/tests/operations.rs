@@ -6,15 +6,20 @@ use e2e::{
     Product,
     docker::{self, OwnImage},
     eventually,
+    machine::free_port,
     product::{has_ended, run_binary, start_binary, undertaker_of},
 };
 use futures_util::future::join_all;
-use nix::sys::signal::Signal;
-use reqwest::StatusCode;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use reqwest::{Client, StatusCode};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 
 /// The exit status of a start that must fail, and what it prints.
@@ -288,12 +293,36 @@ async fn a_connection_that_says_nothing_or_never_ends_its_headers_is_closed() {
         let mut connection = TcpStream::connect(&address).await.unwrap();
         connection.write_all(said.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        tokio::time::timeout(Duration::from_secs(30), connection.read_to_end(&mut answer)).await.is_ok()
+        timeout(Duration::from_secs(30), connection.read_to_end(&mut answer)).await.is_ok()
     };
     let all =
         tokio::join!(closes(""), closes("P"), closes("PRI * HTTP/2"), closes("GET / HTTP/1.1\r\nA: b\r\n"));
     assert_eq!(all, (true, true, true, true));
     product.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_keeps_neither_requests_nor_the_end_waiting() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), format!("127.0.0.1:{}", free_port()));
+    let data = folder.path().join("data");
+    let flags = ["--listen", &address, "--data-dir", data.to_str().unwrap(), "--pool-size", "1"];
+    // Its stderr is a pipe, which nobody reads.
+    let mut service = start_binary(&[&flags[..], &["--log-level", "debug"]].concat());
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+    let live = async || client.get(format!("http://{address}/health/live")).send().await;
+    eventually("it answers", Duration::from_secs(60), async || live().await.is_ok()).await;
+    // More lines than wait for a reader, and than the pipe holds.
+    for _ in 0..100 {
+        let answers = join_all((0..100).map(|_| live())).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap().status() == StatusCode::OK));
+    }
+    let code = client.post(format!("http://{address}/execute_code")).json(&json!({ "code": "a = 1" }));
+    assert_eq!(code.send().await.unwrap().status(), StatusCode::OK);
+
+    let instance = std::fs::read_to_string(data.join("instance-id")).unwrap();
+    kill(Pid::from_raw(service.id().unwrap().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert!(timeout(Duration::from_secs(20), service.wait()).await.unwrap().unwrap().success());
+    assert!(docker::containers_of(instance.trim()).await.is_empty());
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ fn run(flags: Flags, work: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
         Ok(config) => config,
         Err(error) => return cli::report(error),
     };
-    telemetry::logging::install(config.log_format, config.log_level);
+    let _log = telemetry::logging::install(config.log_format, config.log_level);
     // Uploaded data is nobody else's; the group may, because the service can run as different users of one group.
     umask(Mode::S_IRWXO);
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -68,14 +68,19 @@ impl Undertaker {
 pub(crate) async fn run(config: Config, generation: &str) -> ExitCode {
     // Who asks every process of the service to end asks the control plane, which then dismisses us.
     let _heeded = Signals::new();
+    // While the engine is there: it may be away, and its socket with it, when the control plane ends.
+    let driver = match DockerDriver::new(&config.docker_host, config.hardening("", generation)) {
+        Ok(driver) => driver,
+        Err(error) => {
+            warn!(%error, "nobody will remove the containers if the control plane is killed");
+            return ExitCode::FAILURE;
+        }
+    };
     if block_in_place(|| io::copy(&mut io::stdin(), &mut io::sink())).is_err() {
         // Whether the control plane lives nobody knows.
         return ExitCode::FAILURE;
     }
-    match DockerDriver::new(&config.docker_host, config.hardening("", generation)) {
-        Ok(driver) => bury(&driver).await,
-        Err(error) => warn!(%error, "the control plane has died: its containers stay until its next start"),
-    }
+    bury(&driver).await;
     ExitCode::SUCCESS
 }
 
@@ -87,9 +92,9 @@ async fn bury(driver: &DockerDriver) {
         match removed {
             Ok(0) if passed >= SETTLED => return,
             Ok(0) => {}
-            Ok(count) => info!(count, "the control plane has died: its containers are removed"),
+            Ok(count) => info!(count, "the control plane has ended: what it has left is removed"),
             Err(error) if passed >= PATIENCE => {
-                warn!(%error, "the control plane has died: some of its containers stay until its next start");
+                warn!(%error, "the control plane has ended: some of its containers stay until its next start");
                 return;
             }
             // A part may be gone; the next round tells.
