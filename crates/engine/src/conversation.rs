@@ -69,7 +69,10 @@ pub enum HandshakeError {
     #[error("the runner did not start: {0}")]
     Ended(String),
     /// It said nothing.
-    #[error("the runner was not ready within {} s", .0.as_secs_f64())]
+    #[error(
+        "the runner was not ready within {} s: is the image a runner of this service, and the machine not overloaded?",
+        .0.as_secs_f64()
+    )]
     Silent(Duration),
     /// It said something else.
     #[error("the image is not a runner of this service: {0}")]

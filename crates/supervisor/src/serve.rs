@@ -1,6 +1,6 @@
 //! The life of the service: open, prove, serve, drain.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{App, Budget};
 use axum_server::Handle;
@@ -43,8 +43,8 @@ pub(crate) enum ServeError {
     Keys(#[from] KeysFileError),
     #[error(transparent)]
     Store(#[from] OpenError),
-    #[error("the instance id cannot be kept in the data folder: {0}")]
-    Instance(io::Error),
+    #[error("the instance id cannot be kept in the data folder {folder}: {reason}")]
+    Instance { folder: PathBuf, reason: io::Error },
     #[error("no process can be started that removes the containers if this one is killed: {0}")]
     Undertaker(io::Error),
     #[error(transparent)]
@@ -68,13 +68,16 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let address = config.listen;
     let listener =
         TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
+    // Of port 0 the one that it has become.
+    let address = listener.local_addr().map_err(ServeError::Server)?;
     let listener = listener.into_std().map_err(ServeError::Server)?;
     // Accepted connections inherit it.
     SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_TIMEOUT)).map_err(ServeError::Server)?;
 
     let store = Store::open(&config.data_dir, config.store).await?;
     // Only now: the store's lock says that this folder, and so its instance, is ours alone.
-    let instance = instance::id(&config.data_dir).map_err(ServeError::Instance)?;
+    let instance = instance::id(&config.data_dir)
+        .map_err(|reason| ServeError::Instance { folder: config.data_dir.clone(), reason })?;
     let generation = Uuid::now_v7().to_string();
     let hardening = config.hardening(&instance, &generation);
     let image = hardening.image.clone();

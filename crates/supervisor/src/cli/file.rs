@@ -185,11 +185,11 @@ mod tests {
             ),
             (
                 "pids = 1\nqueue-size = -1",
-                "FILE:1: invalid value '1' for '--pids <NUMBER>': 1 is not in 8..=32768",
+                "FILE:1: invalid value '1' for '--pids <NUMBER>': takes a whole number from 8 to 32768",
             ),
             (
                 "pids = 128.0",
-                "FILE:1: invalid value '128.0' for '--pids <NUMBER>': invalid digit found in string",
+                "FILE:1: invalid value '128.0' for '--pids <NUMBER>': takes a whole number from 8 to 32768",
             ),
             ("pids = true", "FILE:1: '--pids <NUMBER>' takes a string or a number, not a boolean"),
             ("image = 5", "FILE:1: '--image <NAME>' takes a string, not an integer"),

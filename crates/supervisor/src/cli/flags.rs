@@ -19,11 +19,14 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     Config, Conflict,
-    values::{Bytes, Cpus, Preloads, Seconds, cpus, duration, preloads, size},
+    values::{Bytes, Cpus, Preloads, Seconds, cpus, docker_host, duration, image, number, preloads, size},
 };
 
 /// Name of the runner image this version is released with.
 const RUNNER_IMAGE: &str = concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION"));
+
+/// Where an engine listens by itself.
+const LOCAL_ENGINE: &str = "unix:///var/run/docker.sock";
 
 #[derive(Debug, Args)]
 pub(crate) struct Flags {
@@ -37,11 +40,11 @@ pub(crate) struct Flags {
     api_keys_file: Option<PathBuf>,
 
     /// Docker engine: `unix:///path` or `tcp://address:port` [default: $DOCKER_HOST, else the local socket].
-    #[arg(long, env = "CODE_SANDBOX_DOCKER_HOST", value_name = "URL", value_parser = super::values::docker_host)]
+    #[arg(long, env = "CODE_SANDBOX_DOCKER_HOST", value_name = "URL", value_parser = docker_host)]
     docker_host: Option<String>,
 
     /// Image of the runner.
-    #[arg(long, env = "CODE_SANDBOX_IMAGE", default_value = RUNNER_IMAGE, value_name = "NAME")]
+    #[arg(long, env = "CODE_SANDBOX_IMAGE", default_value = RUNNER_IMAGE, value_name = "NAME", value_parser = image)]
     image: String,
 
     /// OCI runtime of the containers, such as `runc`, `crun` or `runsc` [default: the engine's own].
@@ -69,7 +72,7 @@ pub(crate) struct Flags {
     cpus: Cpus,
 
     /// Processes and threads of an execution, the runner's own included.
-    #[arg(long, env = "CODE_SANDBOX_PIDS", default_value = "128", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(8..=32_768))]
+    #[arg(long, env = "CODE_SANDBOX_PIDS", default_value = "128", value_name = "NUMBER", value_parser = number(8, 32_768))]
     pids: u32,
 
     /// Size of `/workspace`, the current directory; counts as memory.
@@ -97,7 +100,7 @@ pub(crate) struct Flags {
     figures_limit: Bytes,
 
     /// New and changed files that come back of an execution; 0: none.
-    #[arg(long, env = "CODE_SANDBOX_MAX_OUTPUT_FILES", default_value = "64", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    #[arg(long, env = "CODE_SANDBOX_MAX_OUTPUT_FILES", default_value = "64", value_name = "NUMBER", value_parser = number(0, 10_000))]
     max_output_files: u32,
 
     /// Most the files that come back of an execution may have together.
@@ -113,11 +116,11 @@ pub(crate) struct Flags {
     max_code_size: Bytes,
 
     /// Executions at the same time [default: twice the processors].
-    #[arg(long, env = "CODE_SANDBOX_MAX_EXECUTIONS", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, env = "CODE_SANDBOX_MAX_EXECUTIONS", value_name = "NUMBER", value_parser = number(1, 10_000))]
     max_executions: Option<u32>,
 
     /// Requests that may wait for a running execution to end.
-    #[arg(long, env = "CODE_SANDBOX_QUEUE_SIZE", default_value = "64", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, env = "CODE_SANDBOX_QUEUE_SIZE", default_value = "64", value_name = "NUMBER", value_parser = number(0, 100_000))]
     queue_size: u32,
 
     /// Longest time a request may wait.
@@ -126,7 +129,7 @@ pub(crate) struct Flags {
 
     /// Containers that stand ready, each for one execution; 0: every request waits for the start of its own
     /// [default: 4 a processor, as far as they fit into a quarter of the memory that is free].
-    #[arg(long, env = "CODE_SANDBOX_POOL_SIZE", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    #[arg(long, env = "CODE_SANDBOX_POOL_SIZE", value_name = "NUMBER", value_parser = number(0, 1_000))]
     pool_size: Option<u32>,
 
     /// Modules that a container imports while it stands ready, in this order; empty for none.
@@ -144,7 +147,7 @@ pub(crate) struct Flags {
     pool_max_age: Seconds,
 
     /// Containers that are started, and separately that import modules, at the same time [default: the processors].
-    #[arg(long, env = "CODE_SANDBOX_REFILL_CONCURRENCY", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, env = "CODE_SANDBOX_REFILL_CONCURRENCY", value_name = "NUMBER", value_parser = number(1, 1_000))]
     refill_concurrency: Option<u32>,
 
     /// Folder of the uploaded data and of this instance's identity; one control plane each.
@@ -238,9 +241,13 @@ impl Flags {
         let max_executions = self.max_executions.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
         let refill_concurrency =
             self.refill_concurrency.unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
-        let local = || "unix:///var/run/docker.sock".to_owned();
-        let docker_host =
-            self.docker_host.or_else(|| std::env::var("DOCKER_HOST").ok()).unwrap_or_else(local);
+        let docker_host = match (self.docker_host, std::env::var("DOCKER_HOST")) {
+            (Some(given), _) => given,
+            (None, Ok(named)) if !named.is_empty() => docker_host(&named).map_err(|takes| {
+                Conflict(format!("DOCKER_HOST is {named}, but {takes}: name another with --docker-host"))
+            })?,
+            (None, _) => LOCAL_ENGINE.to_owned(),
+        };
         Ok(Config {
             listen: self.listen,
             docker_host,

@@ -64,6 +64,14 @@ pub(super) fn duration(
     }
 }
 
+/// A parser for whole numbers from `min` to `max`.
+pub(super) fn number(min: u32, max: u32) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let value = text.parse().ok().filter(|value| (min..=max).contains(value));
+        value.ok_or_else(|| format!("takes a whole number from {min} to {max}"))
+    }
+}
+
 /// Parses a number of processors. Docker's own least is 0.01; whether the machine has as many is the engine's to say.
 pub(super) fn cpus(text: &str) -> Result<Cpus, String> {
     let milli =
@@ -88,6 +96,11 @@ pub(super) fn preloads(text: &str) -> Result<Preloads, String> {
     } else {
         Err("takes names of modules with commas between, such as numpy,pandas,matplotlib.pyplot".to_owned())
     }
+}
+
+/// Whether the engine has it shows at start.
+pub(super) fn image(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("takes the name of an image".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// Checks the scheme; the rest is tried at start.

@@ -31,8 +31,14 @@ pub struct AboutImage {
 impl DockerDriver {
     /// Asks the engine about itself.
     pub async fn about(&self) -> Result<AboutEngine, DriverError> {
-        let info = self.call("tell about itself", LOOKUP_LIMIT, self.docker.info()).await?;
-        Ok(info.into())
+        let call = "tell about itself";
+        match self.call(call, LOOKUP_LIMIT, self.docker.info()).await {
+            // Some other service.
+            Err(DriverError::ContainerMissing) => {
+                Err(DriverError::Refused { call, reason: "there is no such URL".to_owned() })
+            }
+            info => Ok(info?.into()),
+        }
     }
 
     /// Asks for the image of the containers.
