@@ -8,7 +8,7 @@ use std::{
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -45,8 +45,12 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
 
 /// A coding of the body would be kept and run as if it were the content.
 pub(crate) fn must_be_plain(headers: &HeaderMap) -> Result<(), ApiError> {
-    let codings = headers.get_all(header::CONTENT_ENCODING);
-    let plain = codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let all_are = |name: HeaderName, plain: &[u8]| {
+        headers.get_all(name).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(plain))
+    };
+    // In chunks it comes as it is; hyper would leave any further coding in place.
+    let plain =
+        all_are(header::CONTENT_ENCODING, b"identity") && all_are(header::TRANSFER_ENCODING, b"chunked");
     if plain { Ok(()) } else { Err(ApiError::Encoded) }
 }
 

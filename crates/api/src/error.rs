@@ -126,7 +126,9 @@ impl ApiError {
             Self::MalformedJson(reason) => json!(format!("The request body is not valid JSON: {reason}")),
             Self::Invalid(errors) => json!(errors),
             Self::NotJson => json!("Send the request with the header 'Content-Type: application/json'"),
-            Self::Encoded => json!("Send the body as it is: no Content-Encoding is understood"),
+            Self::Encoded => json!(
+                "Send the body as it is: no Content-Encoding is understood, and no Transfer-Encoding but chunked"
+            ),
             Self::BadKey(error) => json!(capitalized(error)),
             Self::BadContentType(error) => json!(capitalized(error)),
             Self::BadMultipart(reason) => json!(reason),

@@ -28,14 +28,16 @@ use http_body_util::{BodyExt, Full, Limited, combinators::BoxBody};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
+        ErrorCode, Implementation, InitializeRequestParams, ListToolsResult, PaginatedRequestParams,
+        ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
     },
 };
+use serde::Deserialize;
 use telemetry::traces::RequestTrace;
 use tower::Service;
 use utoipa::ToSchema;
@@ -56,6 +58,7 @@ use crate::{
 /// Bytes of what the library says of a request that it refuses.
 const LONGEST_REFUSAL: usize = 8 << 10;
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const LOST_CALLER: &str = "the request has lost its caller";
 const INSTRUCTIONS: &str = "Runs Python in a throwaway container without network. Every call starts with nothing of the ones before: \
     keep data with upload_data, and read it in code as data[\"key\"].";
 
@@ -69,7 +72,7 @@ pub(crate) struct Mcp {
 impl Mcp {
     pub(crate) fn new(app: &App) -> Self {
         let calls = Calls::default();
-        let tools = Tools { app: app.clone(), calls: calls.clone(), described: schema::tools(app).into() };
+        let tools = Tools { app: app.clone(), calls: calls.clone() };
         // Hosts and origins are checked for every route alike, and the body is read within its limits below.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
@@ -172,7 +175,8 @@ pub(crate) async fn answer(
     let (begins_session, for_library) = (message.begins_session(), message.without_arguments(&bytes)?);
     drop(bytes);
     let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(for_library))).await;
-    if response.status().is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
+    let told_in_words = !response.headers().contains_key(header::CONTENT_TYPE);
+    if response.status() == StatusCode::BAD_REQUEST || response.status().is_client_error() && told_in_words {
         return Err(refusal(response, is_json).await);
     }
     if begins_session && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string()) {
@@ -186,7 +190,8 @@ pub(crate) async fn answer(
     }))
 }
 
-/// What the library says in plain text, in the shape that all errors have. It takes JSON of another kind for no JSON.
+/// What the library says in plain text or as an error of JSON-RPC, in the shape that all errors have. It takes JSON of another kind
+/// for no JSON.
 async fn refusal(response: Response<BoxBody<Bytes, Infallible>>, is_json: bool) -> ApiError {
     let status = match response.status() {
         StatusCode::UNSUPPORTED_MEDIA_TYPE if is_json => StatusCode::BAD_REQUEST,
@@ -194,7 +199,16 @@ async fn refusal(response: Response<BoxBody<Bytes, Infallible>>, is_json: bool) 
     };
     let text = Limited::new(response.into_body(), LONGEST_REFUSAL).collect().await;
     let text = text.map(|text| text.to_bytes()).unwrap_or_default();
-    ApiError::NotMcp { status, reason: String::from_utf8_lossy(&text).into_owned() }
+    let reason = match serde_json::from_slice::<JsonRpcError>(&text) {
+        Ok(JsonRpcError { error }) => error.message.into_owned(),
+        Err(_) => String::from_utf8_lossy(&text).into_owned(),
+    };
+    ApiError::NotMcp { status, reason }
+}
+
+#[derive(Deserialize)]
+struct JsonRpcError {
+    error: ErrorData,
 }
 
 fn session(parts: &Parts) -> Option<&str> {
@@ -205,8 +219,6 @@ fn session(parts: &Parts) -> Option<&str> {
 struct Tools {
     app: App,
     calls: Calls,
-    /// What clients are told of them.
-    described: Arc<[Tool]>,
 }
 
 /// What a tool is called with.
@@ -227,7 +239,7 @@ impl Tools {
         params: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
-        let ours = || ErrorData::internal_error("the request has lost its caller", None);
+        let ours = || ErrorData::internal_error(LOST_CALLER, None);
         let parts = context.extensions.get::<Parts>().ok_or_else(ours)?;
         let caller = parts.extensions.get::<Caller>().ok_or_else(ours)?;
         let id = *parts.extensions.get::<ExecutionId>().ok_or_else(ours)?;
@@ -273,13 +285,37 @@ impl ServerHandler for Tools {
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.described.to_vec()))
+        let caller = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Caller>());
+        let limits = &caller.ok_or_else(|| ErrorData::internal_error(LOST_CALLER, None))?.limits;
+        let bounds = self.app.engine.bounds().capped(limits.timeout, limits.memory);
+        Ok(ListToolsResult::with_all_items(schema::tools(&bounds)))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.described.iter().find(|tool| tool.name == name).cloned()
+        schema::tools(self.app.engine.bounds()).into_iter().find(|tool| tool.name == name)
+    }
+
+    /// A request that the library has not recognized: of a method that is not there, or with parameters that are not the method's.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let misfit = match &*request.method {
+            "initialize" => request.params_as::<InitializeRequestParams>().err(),
+            "tools/call" => request.params_as::<CallToolRequestParams>().err(),
+            "tools/list" => request.params_as::<PaginatedRequestParams>().err(),
+            "ping" => None,
+            _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
+        };
+        let what =
+            misfit.map_or_else(|| "they are missing, or there twice".to_owned(), |error| error.to_string());
+        Err(ErrorData::invalid_params(
+            format!("the parameters of {} are not as they should be: {what}", request.method),
+            None,
+        ))
     }
 
     async fn call_tool(

@@ -27,6 +27,7 @@ mod bodies;
 mod callers;
 mod data;
 mod executions;
+mod mcp;
 mod metrics;
 mod openapi;
 mod streaming;
@@ -267,8 +268,11 @@ async fn requests_that_are_none_are_told_why() {
             let gzip = gzip.header("accept", "application/json, text/event-stream");
             let (status, body) = json_of(service.send(gzip.body(Body::from("{}")).unwrap()).await).await;
             assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
-            assert_eq!(body, detail("Send the body as it is: no Content-Encoding is understood"));
+            assert_eq!(body, detail("Send the body as it is: no Content-Encoding is understood, and no Transfer-Encoding but chunked"));
         }
+        let coded = Request::post("/upload_data/k").header("transfer-encoding", "gzip, chunked");
+        let coded = service.send(coded.body(Body::from("1")).unwrap()).await;
+        assert_eq!(coded.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
         let (status, body) = service.post("/execute_code", "application/json", "{").await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert!(body["detail"].as_str().unwrap().starts_with("The request body is not valid JSON: EOF"));

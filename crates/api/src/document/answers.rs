@@ -104,7 +104,7 @@ pub(crate) enum UploadRefused {
     #[response(status = 413, example = json!({ "detail": "A value may have at most 268435456 bytes" }))]
     TooLarge(Problem),
     /// The request has a `Content-Encoding`
-    #[response(status = 415, example = json!({ "detail": "Send the body as it is: no Content-Encoding is understood" }))]
+    #[response(status = 415, example = json!({ "detail": "Send the body as it is: no Content-Encoding is understood, and no Transfer-Encoding but chunked" }))]
     Encoded(Problem),
     /// The data has reached its limit, or the disk is full
     #[response(

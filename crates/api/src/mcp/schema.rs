@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
+use engine::Bounds;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 use super::data::MOST_LISTED;
-use crate::App;
 
 pub(super) const EXECUTE: &str = "execute_python";
 pub(super) const UPLOAD: &str = "upload_data";
 pub(super) const LIST: &str = "list_data";
 
-/// Every tool, with the limits of this service.
-pub(super) fn tools(app: &App) -> Vec<Tool> {
-    let bounds = app.engine.bounds();
+/// Every tool, with the limits of who asks.
+pub(super) fn tools(bounds: &Bounds) -> Vec<Tool> {
     let mebibytes = |bytes: u64| bytes >> 20;
     let execute = tool(
         EXECUTE,

@@ -15,6 +15,13 @@ fn key_of(tenant: &str, limits: &str) -> (String, String) {
     (key.as_str().to_owned(), line)
 }
 
+/// A service for a tenant with these limits, and its key.
+pub(super) async fn with_key_of(tenant: &str, test: impl AsyncFnOnce(&Service, &str)) {
+    let (name, limits) = tenant.split_once(' ').unwrap_or((tenant, ""));
+    let (key, line) = key_of(name, limits);
+    with_lines(&line, async |service| test(service, &key).await).await;
+}
+
 async fn with_lines(lines: &str, test: impl AsyncFnOnce(&Service)) {
     with_keys(Some(Keyring::parse(lines).unwrap()), test).await;
 }

@@ -19,7 +19,7 @@ use super::{
     report::Display,
 };
 
-/// The code has started.
+/// The code has started, or was cancelled before it could.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Started {
     /// UUIDv7 of the execution.

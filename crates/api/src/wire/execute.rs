@@ -32,7 +32,7 @@ pub(crate) struct Request {
     code: String,
     #[schema(schema_with = input_data, required = false)]
     input_data: (),
-    /// Wall-clock time the code may take, seconds.
+    /// Wall-clock time the code may take, seconds; what is less than a millisecond counts as one.
     #[schema(required = false, exclusive_minimum = 0, examples(2.5))]
     timeout: f64,
     /// Memory the container may take, MiB.

@@ -137,13 +137,14 @@ impl<'a> JsonObject<'a> {
     }
 
     /// A number that may be there and that `bound` must take.
-    pub(crate) fn bounded<T: Field + Copy + Serialize, B>(
+    pub(crate) fn bounded<T: Field, B>(
         &mut self,
         name: &'static str,
         default: B,
         bound: impl FnOnce(T) -> Result<B, OutOfRange>,
     ) -> B {
-        let Some(value) = self.optional::<T>(name) else { return default };
+        let raw = self.fields.iter().find(|(field, _)| field == name).map(|(_, raw)| *raw);
+        let (Some(raw), Some(value)) = (raw, self.optional::<T>(name)) else { return default };
         bound(value).unwrap_or_else(|out| {
             let (r#type, msg) = match out {
                 OutOfRange::NotFinite => ("finite_number", "Input should be a finite number".to_owned()),
@@ -157,8 +158,7 @@ impl<'a> JsonObject<'a> {
                     ("less_than_equal", format!("Input should be less than or equal to {bound}"))
                 }
             };
-            let at = vec![json!(name)];
-            self.errors.push(Mismatch { at, r#type, msg, input: json!(value) });
+            self.errors.push(Mismatch::new(r#type, msg, raw).within(name));
             default
         })
     }

@@ -12,6 +12,8 @@ use super::label::Buckets;
 
 /// Of a request that no route takes.
 const NO_ROUTE: &str = "none";
+/// One that no route has; a client may make some up.
+const OTHER_METHOD: &str = "other";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Target {
@@ -47,16 +49,19 @@ impl Http {
     }
 
     pub(super) fn answered(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
-        let (route, method) = (route.unwrap_or(NO_ROUTE).to_owned(), known_method(method));
-        self.duration.get_or_create(&Target { route: route.clone(), method }).observe(took.as_secs_f64());
+        let route = route.unwrap_or(NO_ROUTE).to_owned();
+        // Turned away at the door: such a request may name any method, and says nothing of how long the route takes.
+        let method = if matches!(status, 401 | 405) { OTHER_METHOD } else { known_method(method) };
+        if method != OTHER_METHOD {
+            self.duration.get_or_create(&Target { route: route.clone(), method }).observe(took.as_secs_f64());
+        }
         self.requests.get_or_create(&Answer { route, method, status: class(status) }).inc();
     }
 }
 
-/// A client may make up methods.
 fn known_method(method: &str) -> &'static str {
-    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
+    const KNOWN: [&str; 4] = ["GET", "HEAD", "POST", "DELETE"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or(OTHER_METHOD)
 }
 
 fn class(status: u16) -> &'static str {

@@ -1,0 +1,74 @@
+//! `POST /mcp` message by message; what a client makes of it is tests/tests/mcp.rs.
+
+use super::{callers::with_key_of, *};
+
+impl Service {
+    /// The answer to a message, with its HTTP status.
+    async fn message(&self, key: Option<&str>, message: Value) -> (StatusCode, Value) {
+        let request = Request::post("/mcp")
+            .header("content-type", "application/json")
+            .header("host", "127.0.0.1")
+            .header("accept", "application/json, text/event-stream");
+        let request = key
+            .into_iter()
+            .fold(request, |request, key| request.header("authorization", format!("Bearer {key}")));
+        let response = self.send(request.body(message.to_string().into()).unwrap()).await;
+        let (status, body) = (response.status(), bytes_of(response).await);
+        let text = std::str::from_utf8(&body).unwrap();
+        // Alone or as the last of its events.
+        let last = text.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap_or(text);
+        (status, serde_json::from_str(last).unwrap_or_else(|_| panic!("{status}: {text}")))
+    }
+}
+
+fn request(method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
+}
+
+#[tokio::test]
+async fn parameters_that_do_not_fit_are_told_from_a_method_that_is_not_there() {
+    with_service(async |service| {
+        for (method, params, code, said) in [
+            ("tools/call", json!({}), -32602, "missing field `name`"),
+            ("tools/call", json!({ "name": 5 }), -32602, "invalid type"),
+            ("tools/call", Value::Null, -32602, "missing"),
+            ("initialize", json!({ "protocolVersion": 5 }), -32602, "invalid type: integer `5`"),
+            ("tools/list", json!({ "cursor": 5 }), -32602, "invalid type"),
+            ("tools/brew", json!({}), -32601, "tools/brew"),
+        ] {
+            let (_, answer) = service.message(None, request(method, params.clone())).await;
+            let error = &answer["error"];
+            assert_eq!(error["code"], code, "{method} {params}: {answer}");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(said), "{method} {params}: {message}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_in_the_shape_of_all_errors() {
+    with_service(async |service| {
+        let answer = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
+        for message in [answer, json!({ "jsonrpc": "1.0" }), json!([])] {
+            let (status, refusal) = service.message(None, message.clone()).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{message}");
+            assert!(refusal["detail"].is_string() && refusal["error"].is_null(), "{message}: {refusal}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_tools_are_described_with_the_limits_of_who_asks() {
+    with_key_of("small timeout=2s memory=64m", async |service, key| {
+        let (_, listed) = service.message(Some(key), request("tools/list", json!({}))).await;
+        let tools = listed["result"]["tools"].as_array().unwrap_or_else(|| panic!("{listed}"));
+        let execute = tools.iter().find(|tool| tool["name"] == "execute_python").unwrap();
+        let properties = &execute["inputSchema"]["properties"];
+        let limits = |name: &str| (properties[name]["default"].clone(), properties[name]["maximum"].clone());
+        assert_eq!(limits("timeout"), (json!(2.0), json!(2.0)));
+        assert_eq!(limits("memory_mb"), (json!(64), json!(64)));
+    })
+    .await;
+}
