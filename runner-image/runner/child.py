@@ -152,7 +152,7 @@ class Script:
         self.outcome = source.refused(problem) if problem else source.run(code, names, failure)
         running = exit_threads.wait()
         if running:
-            source.tell(f"threads that were still running {exit_threads.LIMIT:.0f} s after the code's end: {running}; they end with the run")
+            source.tell(f"threads that did not end within {exit_threads.LIMIT:.0f} s after the last line: {running}; they end with the run")
         # Like Python's, but before the exit handlers: afterwards the outcome is told.
         replaced = standard_streams.are_replaced()
         lost = standard_streams.flush()

@@ -76,6 +76,7 @@ def run(source, namespace, failure):
 
 def _execute(source, namespace, failure):
     """The exception that ended the code, or None."""
+    shown_line = None
     try:
         if failure is not None:
             return failure
@@ -88,7 +89,6 @@ def _execute(source, namespace, failure):
             __import__("asyncio").run(eval(code, namespace))
         else:
             exec(code, namespace)
-        last_line.drop_unawaited(namespace, FILENAME, shown_line)
     except BaseException as error:
         return error
     finally:
@@ -99,7 +99,12 @@ def _execute(source, namespace, failure):
                 switch_off(None)
             except BaseException:
                 pass
-        regain()
+        try:
+            if shown_line is not None:
+                # Before warnings are silenced.
+                last_line.drop_unawaited(namespace, FILENAME, shown_line)
+        finally:
+            regain()
 
 
 def _null_byte(before):
@@ -114,8 +119,12 @@ def refused(reason):
 
 
 def tell(what):
-    """What the code cannot know by itself, in its stderr."""
-    _print(f"sandbox: {what}\n")
+    """What the code cannot know by itself, in its stderr and not in what it has put in the place of that."""
+    try:
+        sys.__stderr__.write(f"sandbox: {what}\n")
+        sys.__stderr__.flush()
+    except BaseException:
+        pass  # it has closed it
 
 
 def unflushed(name, error):

@@ -13,7 +13,7 @@ NEEDED_BY = frozenset(("multiprocessing.popen_spawn_posix", "multiprocessing.pop
 FLAGS_ARE_IN = "multiprocessing.util"
 
 
-class ReadyForOthers:
+class ScriptForNewInterpreters:
     """A finder of modules that finds none, but is asked about each before it is imported."""
 
     def __init__(self, source, directory):
@@ -38,7 +38,7 @@ def flags_of_a_script():
 
 
 def install(source, directory):
-    sys.meta_path.insert(0, ReadyForOthers(source, directory))
+    sys.meta_path.insert(0, ScriptForNewInterpreters(source, directory))
     preloaded = sys.modules.get(FLAGS_ARE_IN)
     if preloaded is not None:
         preloaded._args_from_interpreter_flags = flags_of_a_script

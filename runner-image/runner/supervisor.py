@@ -50,7 +50,7 @@ FIONREAD = 0x541B
 HOLD = 0.002
 
 OOM_WARNING = b"sandbox: a child process was killed for exceeding the memory limit\n"
-LEAVING_WARNING = b"sandbox: exit handlers, finalizers or processes that they wait for took more than %d s: they were ended\n" % LEAVING_LIMIT
+LEAVING_WARNING = b"sandbox: exit handlers, finalizers or processes that they wait for did not end in time: they were ended\n"
 
 
 class Stream:
@@ -368,10 +368,11 @@ class Supervision:
 
     def warn(self, text):
         """In the code's stderr, as far as there is room."""
-        text = text[:self.stderr.room]
-        self.stderr.room -= len(text)
-        if text:
-            self.channel.send(frames.STDERR, text)
+        told = text[:self.stderr.room]
+        self.stderr.room -= len(told)
+        self.stderr.truncated = self.stderr.truncated or told != text
+        if told:
+            self.channel.send(frames.STDERR, told)
 
     def drain(self, stream):
         """What is in the pipe by now: a process that was born during the kill may go on writing."""
@@ -389,7 +390,7 @@ class Supervision:
         # If we ended the run ourselves, the kernel may have been first with the main process.
         if oom_killed and self.cause in (None, COLLECTING, LEAVING, HAS_LEFT) and verdict.status != MEMORY_LIMIT:
             self.warn(OOM_WARNING)
-        if self.cause == LEAVING:
+        if self.cause == LEAVING and self.report.progress_made() != LEFT:
             self.warn(LEAVING_WARNING)
         if verdict.status not in ("ok", "error"):
             return verdict, None

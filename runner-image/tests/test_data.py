@@ -1,4 +1,5 @@
 import json
+import time
 
 from support import DATA, DATA_CHUNK, DATA_OPENED, DATA_REQUEST, FINISHED, RUNNER, RunnerTest, frame
 
@@ -18,14 +19,15 @@ main.main(sys.argv[2])
 def state_of(pid):
     """The letter that ps shows, or None of a process that is gone; of one that has been stopped and waits for a processor to know it,
     what it will be."""
-    state = "R"
-    while state == "R":
-        time.sleep(0.01)
+    for _ in range(500):
         try:
             with open(f"/proc/{pid}/stat") as statistics:
                 state = statistics.read().rpartition(")")[2].split()[0]
         except FileNotFoundError:
             return None
+        if state != "R":
+            break
+        time.sleep(0.01)
     return state
 
 

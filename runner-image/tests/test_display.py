@@ -87,6 +87,9 @@ class Display(RunnerTest):
             line = code.count("\n", 0, code.rindex("main(")) + 1
             self.assertEqual((answer.status, answer.display), ("ok", None))
             self.assertTrue(answer.stderr.startswith(b"main.py:%d: RuntimeWarning: coroutine 'main' was never awaited\n  main(" % line), answer.stderr)
+        tracer = "import sys\ndef see(frame, *about):\n if frame.f_code.co_name in ('drop_unawaited', 'take'): raise ValueError\n"
+        for code in (f"{tracer}sys.settrace(see)\nx = 1\nx", f"{tracer}sys.setprofile(see)\nx = 1\nx"):
+            self.assertEqual(self.run_code(code).status, "ok", code)
         answer = self.run_code("import builtins\nbuiltins.type = builtins.compile = builtins.exec = None\nx = 1\nx")
         self.assertEqual((answer.status, answer.display), ("ok", {"text/plain": "1"}))
 

@@ -317,7 +317,7 @@ async fn a_log_that_nobody_reads_keeps_neither_requests_nor_the_end_waiting() {
         assert!(answers.into_iter().all(|answer| answer.unwrap().status() == StatusCode::OK));
     }
     let code = client.post(format!("http://{address}/execute_code")).json(&json!({ "code": "a = 1" }));
-    assert_eq!(code.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(code.timeout(Duration::from_secs(60)).send().await.unwrap().status(), StatusCode::OK);
 
     let instance = std::fs::read_to_string(data.join("instance-id")).unwrap();
     kill(Pid::from_raw(service.id().unwrap().try_into().unwrap()), Signal::SIGTERM).unwrap();

@@ -30,7 +30,7 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
         ErrorCode, Implementation, InitializeRequestParams, ListToolsResult, PaginatedRequestParams,
-        ServerCapabilities, ServerConfig, Tool,
+        RequestId, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
     transport::streamable_http_server::{
@@ -134,7 +134,12 @@ struct Baggage {
             headers(("Mcp-Session-Id" = String, description = "After `initialize`: the client sends it along from now on"))
         ),
         (status = 202, description = "The notification has been taken"),
-        (status = 400, description = "It is no such message, or ended early", body = Problem),
+        (
+            status = 400,
+            description = "It is no such message, or ended early; a request in an unknown version of the protocol is answered with an \
+                           error of JSON-RPC",
+            body = Problem
+        ),
         (
             status = 404,
             description = "There is no such method; a client of an older version of the protocol is told so with 200",
@@ -143,7 +148,7 @@ struct Baggage {
         (status = 406, description = "The client does not accept both JSON and server-sent events", body = Problem),
         (status = 408, description = "The body came too slowly", body = Problem),
         (status = 413, description = "The body is over its limit", body = Problem),
-        (status = 415, description = "It is not `application/json`, or has a `Content-Encoding`", body = Problem),
+        (status = 415, description = "It is not `application/json`, or has a `Content-Encoding`, or a `Transfer-Encoding` but `chunked`", body = Problem),
         (
             status = 503,
             description = "Too many large bodies came at once",
@@ -177,7 +182,7 @@ pub(crate) async fn answer(
     let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(for_library))).await;
     let told_in_words = !response.headers().contains_key(header::CONTENT_TYPE);
     if response.status() == StatusCode::BAD_REQUEST || response.status().is_client_error() && told_in_words {
-        return Err(refusal(response, is_json).await);
+        return refusal(response, is_json).await;
     }
     if begins_session && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string()) {
         response.headers_mut().insert(SESSION, id);
@@ -190,24 +195,30 @@ pub(crate) async fn answer(
     }))
 }
 
-/// What the library says in plain text or as an error of JSON-RPC, in the shape that all errors have. It takes JSON of another kind
-/// for no JSON.
-async fn refusal(response: Response<BoxBody<Bytes, Infallible>>, is_json: bool) -> ApiError {
-    let status = match response.status() {
+/// What the library says of no request in particular, in the shape that all errors have; the answer to a request stays as it is. JSON of
+/// another kind it takes for no JSON.
+async fn refusal(
+    response: Response<BoxBody<Bytes, Infallible>>,
+    is_json: bool,
+) -> Result<Response, ApiError> {
+    let (parts, body) = response.into_parts();
+    let status = match parts.status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE if is_json => StatusCode::BAD_REQUEST,
         status => status,
     };
-    let text = Limited::new(response.into_body(), LONGEST_REFUSAL).collect().await;
+    let text = Limited::new(body, LONGEST_REFUSAL).collect().await;
     let text = text.map(|text| text.to_bytes()).unwrap_or_default();
-    let reason = match serde_json::from_slice::<JsonRpcError>(&text) {
-        Ok(JsonRpcError { error }) => error.message.into_owned(),
+    let reason = match serde_json::from_slice(&text) {
+        Ok(JsonRpcError { id: Some(_), .. }) => return Ok(Response::from_parts(parts, text.into())),
+        Ok(JsonRpcError { error, .. }) => error.message.into_owned(),
         Err(_) => String::from_utf8_lossy(&text).into_owned(),
     };
-    ApiError::NotMcp { status, reason }
+    Err(ApiError::NotMcp { status, reason })
 }
 
 #[derive(Deserialize)]
 struct JsonRpcError {
+    id: Option<RequestId>,
     error: ErrorData,
 }
 
@@ -306,12 +317,11 @@ impl ServerHandler for Tools {
         let misfit = match &*request.method {
             "initialize" => request.params_as::<InitializeRequestParams>().err(),
             "tools/call" => request.params_as::<CallToolRequestParams>().err(),
-            "tools/list" => request.params_as::<PaginatedRequestParams>().err(),
             "ping" => None,
             _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
         };
-        let what =
-            misfit.map_or_else(|| "they are missing, or there twice".to_owned(), |error| error.to_string());
+        let what = misfit
+            .map_or_else(|| "they are missing, or one is there twice".to_owned(), |error| error.to_string());
         Err(ErrorData::invalid_params(
             format!("the parameters of {} are not as they should be: {what}", request.method),
             None,

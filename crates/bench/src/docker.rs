@@ -24,7 +24,8 @@ pub(crate) struct Engine {
 impl Engine {
     /// The engine at `DOCKER_HOST`, else at the local socket, as the product finds it.
     pub(crate) fn connect() -> Result<Self> {
-        let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+        let named = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+        let host = named.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
         let docker =
             Docker::connect_with_host(&host).map_err(|error| format!("{host}: {}", reason(&error)))?;
         Ok(Self { docker, instances: Arc::default() })

@@ -14,7 +14,10 @@ mod signals;
 mod undertaker;
 mod upkeep;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use nix::sys::stat::{Mode, umask};
 use tracing::error;
@@ -49,7 +52,13 @@ fn run(flags: Flags, work: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
         Ok(config) => config,
         Err(error) => return cli::report(error),
     };
-    let _log = telemetry::logging::install(config.log_format, config.log_level);
+    let _log = match telemetry::logging::install(config.log_format, config.log_level) {
+        Ok(log) => log,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "nothing can be logged: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     // Uploaded data is nobody else's; the group may, because the service can run as different users of one group.
     umask(Mode::S_IRWXO);
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

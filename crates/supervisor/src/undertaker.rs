@@ -68,26 +68,18 @@ impl Undertaker {
 pub(crate) async fn run(config: Config, generation: &str) -> ExitCode {
     // Who asks every process of the service to end asks the control plane, which then dismisses us.
     let _heeded = Signals::new();
-    // While the engine is there: it may be away, and its socket with it, when the control plane ends.
-    let driver = match DockerDriver::new(&config.docker_host, config.hardening("", generation)) {
-        Ok(driver) => driver,
-        Err(error) => {
-            warn!(%error, "nobody will remove the containers if the control plane is killed");
-            return ExitCode::FAILURE;
-        }
-    };
     if block_in_place(|| io::copy(&mut io::stdin(), &mut io::sink())).is_err() {
         // Whether the control plane lives nobody knows.
         return ExitCode::FAILURE;
     }
-    bury(&driver).await;
+    bury(&config, generation).await;
     ExitCode::SUCCESS
 }
 
-async fn bury(driver: &DockerDriver) {
+async fn bury(config: &Config, generation: &str) {
     let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
     loop {
-        let removed = remove_all(driver).await;
+        let removed = remove_all(config, generation).await;
         let passed = began.elapsed();
         match removed {
             Ok(0) if passed >= SETTLED => return,
@@ -106,7 +98,9 @@ async fn bury(driver: &DockerDriver) {
 }
 
 /// How many there were.
-async fn remove_all(driver: &DockerDriver) -> Result<usize, DriverError> {
+async fn remove_all(config: &Config, generation: &str) -> Result<usize, DriverError> {
+    // Anew each time: an engine that is away may have taken its socket along.
+    let driver = DockerDriver::new(&config.docker_host, config.hardening("", generation))?;
     let left = driver.list_generation().await?;
     let removals = stream::iter(&left).map(|name| driver.remove(name)).buffer_unordered(REMOVALS_AT_ONCE);
     // One that fails keeps none of the others.

@@ -59,7 +59,7 @@ pub(crate) enum RunRefused {
     /// The body or the code is over its limit
     #[response(status = 413, example = json!({ "detail": "The code is over the limit of 1048576 bytes" }))]
     TooLarge(Problem),
-    /// The request has no `Content-Type: application/json`, or a `Content-Encoding`
+    /// The request has no `Content-Type: application/json`, or a `Content-Encoding`, or a `Transfer-Encoding` but `chunked`
     #[response(
         status = 415,
         example = json!({ "detail": "Send the request with the header 'Content-Type: application/json'" })
@@ -103,7 +103,7 @@ pub(crate) enum UploadRefused {
     /// The value is over its limit
     #[response(status = 413, example = json!({ "detail": "A value may have at most 268435456 bytes" }))]
     TooLarge(Problem),
-    /// The request has a `Content-Encoding`
+    /// The request has a `Content-Encoding`, or a `Transfer-Encoding` but `chunked`
     #[response(status = 415, example = json!({ "detail": "Send the body as it is: no Content-Encoding is understood, and no Transfer-Encoding but chunked" }))]
     Encoded(Problem),
     /// The data has reached its limit, or the disk is full

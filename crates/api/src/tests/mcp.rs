@@ -33,7 +33,7 @@ async fn parameters_that_do_not_fit_are_told_from_a_method_that_is_not_there() {
             ("tools/call", json!({ "name": 5 }), -32602, "invalid type"),
             ("tools/call", Value::Null, -32602, "missing"),
             ("initialize", json!({ "protocolVersion": 5 }), -32602, "invalid type: integer `5`"),
-            ("tools/list", json!({ "cursor": 5 }), -32602, "invalid type"),
+            ("server/discover", json!({ "x": 5 }), -32602, "_meta is missing"),
             ("tools/brew", json!({}), -32601, "tools/brew"),
         ] {
             let (_, answer) = service.message(None, request(method, params.clone())).await;
@@ -55,6 +55,17 @@ async fn what_is_no_request_is_refused_in_the_shape_of_all_errors() {
             assert_eq!(status, StatusCode::BAD_REQUEST, "{message}");
             assert!(refusal["detail"].is_string() && refusal["error"].is_null(), "{message}: {refusal}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_in_an_unknown_version_is_told_which_ones_are_known() {
+    with_service(async |service| {
+        let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2099-01-01" });
+        let (status, answer) = service.message(None, request("tools/list", json!({ "_meta": meta }))).await;
+        assert_eq!((status, &answer["id"]), (StatusCode::BAD_REQUEST, &json!(1)), "{answer}");
+        assert!(answer["error"]["code"].is_i64(), "{answer}");
     })
     .await;
 }

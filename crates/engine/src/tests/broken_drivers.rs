@@ -301,7 +301,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the image is not a runner of this service: unknown frame kind 0x48",
             "the container was lost during the run: the container is gone",
             "the container was lost during the run: its pipe broke while it was running",
-            "the runner was not ready within 30 s: is the image a runner of this service",
+            "the runner was not ready within 30 s: is the image a runner of this service, and the machine not overloaded?",
             "the runner image speaks version 9 of the protocol and this control plane version 4: \
              build both from the same release",
         ];

@@ -1,6 +1,7 @@
 //! Every flag: its meaning, unit, default and range.
 
 use std::{
+    ffi::OsString,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -241,13 +242,7 @@ impl Flags {
         let max_executions = self.max_executions.unwrap_or(u32::try_from(2 * processors).unwrap_or(u32::MAX));
         let refill_concurrency =
             self.refill_concurrency.unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
-        let docker_host = match (self.docker_host, std::env::var("DOCKER_HOST")) {
-            (Some(given), _) => given,
-            (None, Ok(named)) if !named.is_empty() => docker_host(&named).map_err(|takes| {
-                Conflict(format!("DOCKER_HOST is {named}, but {takes}: name another with --docker-host"))
-            })?,
-            (None, _) => LOCAL_ENGINE.to_owned(),
-        };
+        let docker_host = engine_at(self.docker_host, std::env::var_os("DOCKER_HOST"))?;
         Ok(Config {
             listen: self.listen,
             docker_host,
@@ -316,6 +311,17 @@ impl Flags {
     }
 }
 
+/// What the flag says, else the variable that every client of Docker reads, where it is not empty.
+fn engine_at(given: Option<String>, variable: Option<OsString>) -> Result<String, Conflict> {
+    match (given, variable.filter(|named| !named.is_empty())) {
+        (Some(given), _) => Ok(given),
+        (None, Some(named)) => docker_host(&named.to_string_lossy()).map_err(|takes| {
+            Conflict(format!("DOCKER_HOST is {}, but {takes}: --docker-host wins over it", named.display()))
+        }),
+        (None, None) => Ok(LOCAL_ENGINE.to_owned()),
+    }
+}
+
 fn not_above<T: PartialOrd + std::fmt::Display>(
     flag: &str,
     value: T,
@@ -347,5 +353,27 @@ impl From<LogLevel> for LevelFilter {
             LogLevel::Debug => Self::DEBUG,
             LogLevel::Trace => Self::TRACE,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_is_the_flags_the_variables_or_the_local_one() {
+        let at = |given: Option<&str>, variable: Option<&str>| {
+            engine_at(given.map(str::to_owned), variable.map(OsString::from))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(at(Some("tcp://a:1"), Some("ssh://b")).unwrap(), "tcp://a:1");
+        assert_eq!(at(None, Some("tcp://b:1")).unwrap(), "tcp://b:1");
+        assert_eq!(at(None, Some("")).unwrap(), LOCAL_ENGINE);
+        assert_eq!(at(None, None).unwrap(), LOCAL_ENGINE);
+        let error = at(None, Some("ssh://b")).unwrap_err();
+        assert_eq!(
+            error,
+            "DOCKER_HOST is ssh://b, but takes unix:///path or tcp://address:port: --docker-host wins over it"
+        );
     }
 }
