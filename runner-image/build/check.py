@@ -40,6 +40,7 @@ def tables(folder):
     frame.to_parquet(folder / "frame.parquet")
     assert pd.read_excel(folder / "frame.xlsx").equals(frame)
     assert pd.read_parquet(folder / "frame.parquet").equals(frame)
+    assert "<table" in frame.style.to_html() and frame.to_markdown().startswith("|") and "tabular" in frame.to_latex()
     assert pl.read_parquet(folder / "frame.parquet")["value"].sum() == 8.0
     assert pl.from_pandas(frame).to_pandas()["value"].tolist() == [1.5, 2.0, 4.5]
     assert pd.date_range("2026-01-01", periods=2, tz="Asia/Tokyo")[1].isoformat() == "2026-01-02T00:00:00+09:00"

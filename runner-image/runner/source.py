@@ -6,7 +6,7 @@ import sys
 from _symtable import DEF_IMPORT, DEF_LOCAL, GLOBAL_EXPLICIT, GLOBAL_IMPLICIT, SCOPE_MASK, SCOPE_OFF, USE, symtable
 from io import StringIO
 # The code may have emptied the module by the time its failure is caught here.
-from builtins import BaseException, SystemExit
+from builtins import BaseException, OSError, SystemExit, isinstance, range, type
 from sys import setprofile, settrace
 
 import last_line
@@ -22,6 +22,9 @@ TRACEBACK_LIMIT = 64 * 1024
 # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT: where the module awaits nothing by itself the code is the same as without, and where it does
 # it has inspect.CO_COROUTINE.
 TOP_LEVEL_AWAIT, COROUTINE = 0x2000, 0x80
+
+# What a socket of another family than Unix is refused with: errno.EAFNOSUPPORT.
+EAFNOSUPPORT = 97
 
 ALIASES = {"pd": "pandas", "np": "numpy"}
 
@@ -69,6 +72,8 @@ def run(source, namespace, failure):
         hook_exit = _report(error)
         if hook_exit is not None:
             return _exit_outcome(hook_exit)
+        if _misses_network(error):
+            tell("there is no network in here")
         return Outcome("error", 130 if type(error) is KeyboardInterrupt else 1, error_line(error))
     except BaseException:
         return Outcome("error", 1, "an exception that could not be described")
@@ -110,6 +115,20 @@ def _execute(source, namespace, failure):
 def _null_byte(before):
     lines = list(StringIO(before + "?", newline=""))
     return SyntaxError("source code cannot contain null bytes", (FILENAME, len(lines), None, lines[-1][:-1]))
+
+
+def _misses_network(error):
+    """Whether an exception, or one that led to it, is what the lack of a network looks like: as if it were about to come back."""
+    try:
+        for _ in range(10):
+            if error is None:
+                return False
+            if type(error).__name__ == "gaierror" or isinstance(error, OSError) and error.errno == EAFNOSUPPORT:
+                return True
+            error = error.__cause__ or error.__context__
+    except BaseException:
+        pass  # of a class that does not want to be asked
+    return False
 
 
 def refused(reason):

@@ -229,6 +229,16 @@ class Script(RunnerTest):
 
 
 class Failures(RunnerTest):
+    def test_an_error_for_want_of_a_network_says_so_and_no_other_does(self):
+        said = b"\nsandbox: there is no network in here\n"
+        for code in ("import socket\nsocket.getaddrinfo('name.invalid', 80)", "import urllib.request\nurllib.request.urlopen('http://name.invalid')",
+                     "try:\n  raise OSError(97, 'Address family not supported by protocol')\nexcept OSError as e: raise KeyError from e"):
+            answer = self.run_code(code)
+            self.assertTrue(answer.status == "error" and answer.stderr.endswith(said), answer.stderr)
+        for code in ("1/0", "open('nothing')", "class E(OSError):\n @property\n def errno(self): 1/0\nraise E"):
+            answer = self.run_code(code)
+            self.assertTrue(answer.status == "error" and said not in answer.stderr, answer.stderr)
+
     def test_a_traceback_shows_the_users_frames_and_nothing_else(self):
         answer = self.run_code("def f():\n    return 1 / 0\n"
                                "try:\n    f()\nexcept ZeroDivisionError as e:\n    raise KeyError('k') from e\n")

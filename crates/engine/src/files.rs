@@ -10,6 +10,8 @@ const MAX_PART: usize = 255;
 const MAX_PATH: usize = 1024;
 /// The code's own name in the workspace.
 const CODE: &str = "main.py";
+/// The folder in which the runner puts uploaded data.
+const UPLOADED: &str = ".uploaded";
 
 /// A path relative to the workspace and below it: no part is empty, `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,9 @@ pub enum Clash {
     /// The code's own name.
     #[error("'main.py' is the code itself: a file needs another name")]
     Code,
+    /// Uploaded data's.
+    #[error("'.uploaded' is where uploaded data goes: a file needs another name")]
+    Uploaded,
     /// An earlier file has the path.
     #[error("an earlier file has the same path")]
     Twice,
@@ -101,11 +106,11 @@ impl InputFiles {
         let paths: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let folders: HashSet<&str> = files.iter().flat_map(|file| file.path.folders()).collect();
         let mut seen = HashSet::new();
-        let clash = |path: &FilePath, twice: bool| match path.as_str() {
-            CODE => Some(Clash::Code),
+        let clash = |path: &FilePath, twice: bool| match path.as_str().split('/').next() {
+            Some(CODE) => Some(Clash::Code),
+            Some(UPLOADED) => Some(Clash::Uploaded),
             _ if twice => Some(Clash::Twice),
-            text if folders.contains(text) => Some(Clash::FileAndFolder),
-            _ if path.folders().any(|folder| folder == CODE) => Some(Clash::Code),
+            _ if folders.contains(path.as_str()) => Some(Clash::FileAndFolder),
             _ if path.folders().any(|folder| paths.contains(folder)) => Some(Clash::FileAndFolder),
             _ => None,
         };
@@ -203,6 +208,7 @@ mod tests {
         for (paths, clashes) in [
             (&["main.py"][..], &[(0, Clash::Code)][..]),
             (&["main.py/a"], &[(0, Clash::Code)]),
+            (&[".uploaded", ".uploaded/k", "a/.uploaded"], &[(0, Clash::Uploaded), (1, Clash::Uploaded)]),
             (&["a", "b", "a", "a"], &[(2, Clash::Twice), (3, Clash::Twice)]),
             (&["a/b", "a"], &[(0, Clash::FileAndFolder), (1, Clash::FileAndFolder)]),
             (&["a", "a/b/c"], &[(0, Clash::FileAndFolder), (1, Clash::FileAndFolder)]),

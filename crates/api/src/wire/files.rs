@@ -77,10 +77,10 @@ fn value_error(error: &impl fmt::Display, raw: &RawValue) -> Mismatch {
 #[serde(deny_unknown_fields)]
 pub(super) struct FileToWrite {
     /// Where, relative to the current directory and below it: no part is empty, `.`, `..` or longer than 255 bytes, and all
-    /// of it has at most 1024. `main.py` is the code itself; no two files have the same path, and none that of another's
+    /// of it has at most 1024. `main.py` is the code itself, `.uploaded` where uploaded data goes; no two files have the same path, and none that of another's
     /// folder.
     #[schema(
-        pattern = r"^(?!main\.py(?![^/]))(?!([^\x00]*/)?\.{0,2}(?![^/]))[^\x00/]{1,255}(/[^\x00/]{1,255})*$",
+        pattern = r"^(?!(main\.py|\.uploaded)(?![^/]))(?!([^\x00]*/)?\.{0,2}(?![^/]))[^\x00/]{1,255}(/[^\x00/]{1,255})*$",
         max_length = 1024,
         examples("data/sales.csv")
     )]

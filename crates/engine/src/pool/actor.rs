@@ -40,6 +40,9 @@ use crate::{
 /// A container that dies so soon after its start says something about all of them.
 const TOO_YOUNG_TO_DIE: Duration = Duration::from_secs(1);
 
+/// How long a flood pauses behind each start while another tenant comes by with single calls: in parts of what the start took.
+const PAUSE: f64 = 0.5;
+
 /// Starts that a request may lose to somebody who kills containers before it is given up.
 const LOSSES: u32 = 3;
 
@@ -116,6 +119,8 @@ pub(super) struct State {
     went_further: bool,
     /// The last container that stood ready died at once; none has outlived it since.
     dying: bool,
+    /// Until when a flood has no further start.
+    pause_until: Option<Instant>,
 }
 
 impl Actor {
@@ -240,6 +245,7 @@ impl Actor {
             calm: self.pace.calm_at(now).is_none(),
             at_ease: self.pace.at_ease_at(now).is_none(),
             backing_off: self.refills.retry_at(now).is_some(),
+            pausing: state.pause_until.is_some_and(|until| until > now),
         }
     }
 
@@ -268,11 +274,19 @@ impl Actor {
         let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
         let survivor =
             standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min().filter(|_| self.state.dying);
-        [self.pace.calm_at(now), self.pace.at_ease_at(now), self.refills.retry_at(now), oldest, survivor]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now)
-            .min()
+        let pause = self.state.pause_until;
+        [
+            self.pace.calm_at(now),
+            self.pace.at_ease_at(now),
+            self.refills.retry_at(now),
+            pause,
+            oldest,
+            survivor,
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now)
+        .min()
     }
 
     /// Gives the waiter back if there is no slot, though nobody else takes any.
@@ -300,6 +314,7 @@ impl Actor {
                     self.refills.succeeded();
                 }
                 self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
+                self.state.pause_until = Some(Instant::now() + took.mul_f64(PAUSE));
                 match waiter.or_else(|| self.next_in_line()) {
                     Some(waiter) => {
                         self.pace.leased();

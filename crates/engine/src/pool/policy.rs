@@ -5,7 +5,7 @@
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
 //!    one: of several at a time the last is neither for a pool that is at least half full, nor for the flood of one tenant while another
-//!    comes by with single calls.
+//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each as well.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full; a processor stays free here too. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long.
@@ -63,6 +63,8 @@ pub(super) struct Situation {
     pub(super) at_ease: bool,
     /// The last start failed, and it is too early for another that nobody waits for.
     pub(super) backing_off: bool,
+    /// A start for a flood that leaves room for another tenant's single calls ended just now.
+    pub(super) pausing: bool,
 }
 
 /// One thing to do; indices are those of the situation.
@@ -88,8 +90,9 @@ impl Policy {
         for (index, waiting) in situation.waiting.iter().enumerate().filter(|(_, waiting)| !waiting.served) {
             let left_to_others = if waiting.leaves.is_further() { self.reserve() } else { 0 };
             if waiting.special {
-                at_once = at_once.max(Some(self.starts_for(waiting)));
-                if slots > 0 && situation.starting + special_starts < self.starts_for(waiting) {
+                let starts = self.starts_for(waiting, situation.pausing);
+                at_once = at_once.max(Some(starts));
+                if slots > 0 && situation.starting + special_starts < starts {
                     actions.push(Action::StartFor { waiting: index });
                     special_starts += 1;
                     slots -= 1;
@@ -100,7 +103,7 @@ impl Policy {
                 actions.push(Action::Lease { standing, waiting: index });
             } else {
                 unserved += 1;
-                at_once = at_once.max(Some(self.starts_for(waiting)));
+                at_once = at_once.max(Some(self.starts_for(waiting, situation.pausing)));
             }
         }
 
@@ -154,8 +157,13 @@ impl Policy {
     }
 
     /// How many starts there may be at the same time with one for this request among them.
-    fn starts_for(&self, waiting: &Waiting) -> usize {
-        if waiting.leaves == Leaves::LastStart { self.all_but_one() } else { self.at_once }
+    fn starts_for(&self, waiting: &Waiting, pausing: bool) -> usize {
+        match waiting.leaves {
+            // The engine is at work on both of two processors.
+            Leaves::LastStart if pausing && self.at_once <= 2 => 0,
+            Leaves::LastStart => self.all_but_one(),
+            _ => self.at_once,
+        }
     }
 
     /// How many there may be that nobody waits for, with so many containers there or coming.

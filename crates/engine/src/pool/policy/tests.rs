@@ -20,7 +20,16 @@ fn further() -> Waiting {
 
 fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
     let (standing, waiting) = (standing.to_vec(), waiting.to_vec());
-    Situation { standing, waiting, starting: 0, slots: 10, calm: true, at_ease: true, backing_off: false }
+    Situation {
+        standing,
+        waiting,
+        starting: 0,
+        slots: 10,
+        calm: true,
+        at_ease: true,
+        backing_off: false,
+        pausing: false,
+    }
 }
 
 fn leases(actions: &[Action]) -> Vec<(usize, usize)> {
@@ -104,6 +113,13 @@ fn the_last_of_several_starts_is_left_to_a_tenant_that_comes_by_with_single_call
         let single = Policy { at_once: 1, ..POLICY };
         assert_eq!(starts(&single.decide(&situation(&[], &[flood; 3]))), 1, "there is no other");
     }
+    for (at_once, kept_waiting) in [(1, true), (2, true), (3, false)] {
+        let policy = Policy { at_once, ..POLICY };
+        let flooded = Situation { pausing: true, ..situation(&[], &[flood; 3]) };
+        assert_eq!(starts(&policy.decide(&flooded)) == 0, kept_waiting);
+        let visited = Situation { pausing: true, ..situation(&[], &[flood, wants(0)]) };
+        assert!(starts(&policy.decide(&visited)) > 0, "a single call waits for no pause");
+    }
 }
 
 #[test]
@@ -181,9 +197,9 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, 0..4_usize, 0..12_usize, any::<bool>(), any::<[bool; 2]>()).prop_map(
-        |(policy, (standing, waiting), starting, slots, calm, [at_ease, backing_off])| {
-            (policy, Situation { standing, waiting, starting, slots, calm, at_ease, backing_off })
+    (policy, lists, 0..4_usize, 0..12_usize, any::<bool>(), any::<[bool; 3]>()).prop_map(
+        |(policy, (standing, waiting), starting, slots, calm, [at_ease, backing_off, pausing])| {
+            (policy, Situation { standing, waiting, starting, slots, calm, at_ease, backing_off, pausing })
         },
     )
 }
