@@ -105,6 +105,28 @@ struct Message {
     params: (),
 }
 
+/// Why a message is not taken.
+#[derive(ToSchema)]
+#[schema(as = McpRefusal)]
+#[expect(dead_code, reason = "says what `refusal` makes")]
+#[serde(untagged)]
+enum Refusal {
+    /// It answers no request.
+    Words(Problem),
+    /// It answers a request, as JSON-RPC has it.
+    Answer {
+        /// `2.0`.
+        #[schema(pattern = r"^2\.0$", examples("2.0"))]
+        jsonrpc: String,
+        /// The request's.
+        #[schema(value_type = Value, examples(1))]
+        id: (),
+        /// Its `code`, its `message`, and `data` that tells more.
+        #[schema(value_type = Object, examples(json!({ "code": -32022, "message": "Unsupported protocol version" })))]
+        error: (),
+    },
+}
+
 /// What goes along with a request, from its body to its answer.
 #[derive(Clone)]
 struct Baggage {
@@ -136,9 +158,8 @@ struct Baggage {
         (status = 202, description = "The notification has been taken"),
         (
             status = 400,
-            description = "It is no such message, or ended early; a request in an unknown version of the protocol is answered with an \
-                           error of JSON-RPC",
-            body = Problem
+            description = "It is no such message, or ended early; or a request in an unknown version of the protocol",
+            body = Refusal
         ),
         (
             status = 404,
@@ -251,8 +272,7 @@ impl Tools {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
         let ours = || ErrorData::internal_error(LOST_CALLER, None);
-        let parts = context.extensions.get::<Parts>().ok_or_else(ours)?;
-        let caller = parts.extensions.get::<Caller>().ok_or_else(ours)?;
+        let (parts, caller) = asked_by(context).ok_or_else(ours)?;
         let id = *parts.extensions.get::<ExecutionId>().ok_or_else(ours)?;
         let trace = parts.extensions.get::<RequestTrace>().ok_or_else(ours)?;
         let Baggage { arguments, answer, .. } = parts.extensions.get().ok_or_else(ours)?;
@@ -281,6 +301,12 @@ impl Tools {
     }
 }
 
+/// The HTTP request behind a message, and whose it is.
+fn asked_by(context: &RequestContext<RoleServer>) -> Option<(&Parts, &Caller)> {
+    let parts = context.extensions.get::<Parts>()?;
+    Some((parts, parts.extensions.get()?))
+}
+
 /// For the model to read, and to try again with what it has learnt.
 fn refused(error: &ApiError) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(error.told_in_words())])
@@ -298,9 +324,8 @@ impl ServerHandler for Tools {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let caller = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Caller>());
-        let limits = &caller.ok_or_else(|| ErrorData::internal_error(LOST_CALLER, None))?.limits;
-        let bounds = self.app.engine.bounds().capped(limits.timeout, limits.memory);
+        let (_, caller) = asked_by(&context).ok_or_else(|| ErrorData::internal_error(LOST_CALLER, None))?;
+        let bounds = self.app.engine.bounds().capped(caller.limits.timeout, caller.limits.memory);
         Ok(ListToolsResult::with_all_items(schema::tools(&bounds)))
     }
 

@@ -63,7 +63,7 @@ pub(super) struct Situation {
     pub(super) at_ease: bool,
     /// The last start failed, and it is too early for another that nobody waits for.
     pub(super) backing_off: bool,
-    /// A start for a flood that leaves room for another tenant's single calls ended just now.
+    /// A start has just ended: a flood that leaves room for another tenant's single calls has none for a moment.
     pub(super) pausing: bool,
 }
 
