@@ -368,11 +368,10 @@ class Supervision:
 
     def warn(self, text):
         """In the code's stderr, as far as there is room."""
-        told = text[:self.stderr.room]
-        self.stderr.room -= len(told)
-        self.stderr.truncated = self.stderr.truncated or told != text
-        if told:
-            self.channel.send(frames.STDERR, told)
+        text = text[:self.stderr.room]
+        self.stderr.room -= len(text)
+        if text:
+            self.channel.send(frames.STDERR, text)
 
     def drain(self, stream):
         """What is in the pipe by now: a process that was born during the kill may go on writing."""
