@@ -98,11 +98,15 @@ class Nobody:
         tasks()
         return True
 
+    def kill_all(self):
+        pass
+
 
 def rehearse_as_parent(supervision_of):
     """`supervision_of`: what makes a Supervision of a channel, processes and a report."""
     for _ in range(ROUNDS):
-        (incoming, asker), (answers, outgoing) = os.pipe(), os.pipe()
+        # To nowhere: a late parent finds the request's files in the workspace, and an answer about all of them is larger than a pipe.
+        (incoming, asker), outgoing = os.pipe(), os.open("/dev/null", os.O_WRONLY)
         report = Report(1000, 1000)
         report.write_as_child()
         report.append(ENDED, dumps({"status": "ok", "exit_code": 0, "error": None, "execution_time": 0.1}))
@@ -117,4 +121,3 @@ def rehearse_as_parent(supervision_of):
         run.finish()
         run.close()
         os.close(asker)
-        os.close(answers)

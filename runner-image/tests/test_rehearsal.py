@@ -56,7 +56,7 @@ class Rehearsal(RunnerTest):
         conversation = self.ready()
         os.kill(conversation.process.pid, signal.SIGSTOP)
         time.sleep(0.4)
-        conversation.execute("print(input())", stdin="late")
+        conversation.execute("print(input())", stdin="late", given={f"{n:090}": b"" for n in range(1000)})
         time.sleep(0.3)
         os.kill(conversation.process.pid, signal.SIGCONT)
         answer = conversation.collect()
