@@ -139,11 +139,7 @@ def refused(reason):
 
 def tell(what):
     """What the code cannot know by itself, in its stderr and not in what it has put in the place of that."""
-    try:
-        sys.__stderr__.write(f"sandbox: {what}\n")
-        sys.__stderr__.flush()
-    except BaseException:
-        pass  # it has closed it
+    _print_past(f"sandbox: {what}\n")
 
 
 def unflushed(name, error):
@@ -215,10 +211,15 @@ def _print(text):
         sys.stderr.flush()
     except BaseException:
         # sys.stderr is closed, or something of the user's.
-        try:
-            sys.__stderr__.write(text)
-        except BaseException:
-            pass
+        _print_past(text)
+
+
+def _print_past(text):
+    try:
+        sys.__stderr__.write(text)
+        sys.__stderr__.flush()
+    except BaseException:
+        pass  # closed as well
 
 
 # ---- pd and np

@@ -19,11 +19,9 @@ import os
 import select
 import sys
 import time
-from fcntl import ioctl
-from sys import byteorder
 
 import frames
-from channel import READ_SIZE, ControlPlaneGone
+from channel import ControlPlaneGone
 from data_desk import DataDesk
 from error_line import LIMIT as ERROR_LIMIT
 from error_line import clip_utf8
@@ -33,6 +31,7 @@ from plain_json import dumps
 from processes import Processes
 from report import DONE, LEFT, Report
 from start import await_start
+from streams import Input, Stream
 from verdict import CANCELLED, COLLECTING, LEAVING, MEMORY_LIMIT, OUTPUT_LIMIT, TIMEOUT, Verdict, judge
 from verdict import LEFT as HAS_LEFT
 
@@ -43,7 +42,6 @@ AFTER_DEADLINE = 1.5
 
 DEFAULT_RESULT_LIMIT, DEFAULT_FIGURES_LIMIT = 8 << 20, 16 << 20  # bytes
 PROTOCOL_BROKEN = 70
-FIONREAD = 0x541B
 
 # Seconds at the start in which output waits: most runs are over by then, and so are told in one piece, which is one way through
 # the container engine instead of three.
@@ -51,64 +49,6 @@ HOLD = 0.002
 
 OOM_WARNING = b"sandbox: a child process was killed for exceeding the memory limit\n"
 LEAVING_WARNING = b"sandbox: exit handlers, finalizers or processes that they wait for did not end in time: they were ended\n"
-
-
-class Stream:
-    """One of the child's two output pipes, and how much of its limit is left."""
-
-    def __init__(self, kind):
-        self.kind, self.room, self.truncated, self.open = kind, 0, False, True
-        self.taken = 0  # bytes that were read, within the limit or not
-        self.reader, self.writer = os.pipe()
-        os.set_blocking(self.reader, False)
-
-    def waiting_bytes(self):
-        """How much there is to read now."""
-        return int.from_bytes(ioctl(self.reader, FIONREAD, bytes(4)), byteorder)
-
-    def read(self):
-        """The next bytes within the limit; None if there are none now. Sets `truncated`, `open`."""
-        try:
-            data = os.read(self.reader, READ_SIZE)
-        except BlockingIOError:
-            return None
-        if not data:
-            self.open = False
-            return None
-        self.taken += len(data)
-        self.truncated = self.truncated or len(data) > self.room
-        data = data[:self.room]
-        self.room -= len(data)
-        return data
-
-
-class Input:
-    """What the child reads from its standard input: fed as it takes it, never stored anywhere but here."""
-
-    def __init__(self):
-        self.left = memoryview(b"")
-        self.reader, self.writer = os.pipe()
-        os.set_blocking(self.writer, False)
-
-    def provide(self, content):
-        self.left = memoryview(content)
-        self.feed()
-
-    @property
-    def waiting(self):
-        return self.writer is not None
-
-    def feed(self):
-        try:
-            while self.left:
-                self.left = self.left[os.write(self.writer, self.left[:READ_SIZE]):]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:  # nobody will read the rest
-            self.left = self.left[:0]
-        if not self.left:
-            os.close(self.writer)
-            self.writer = None
 
 
 class Supervision:

@@ -72,7 +72,8 @@ pub(crate) struct Mcp {
 impl Mcp {
     pub(crate) fn new(app: &App) -> Self {
         let calls = Calls::default();
-        let tools = Tools { app: app.clone(), calls: calls.clone() };
+        let known = schema::tools(app.engine.bounds()).into();
+        let tools = Tools { app: app.clone(), calls: calls.clone(), known };
         // Hosts and origins are checked for every route alike, and the body is read within its limits below.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
@@ -251,6 +252,8 @@ fn session(parts: &Parts) -> Option<&str> {
 struct Tools {
     app: App,
     calls: Calls,
+    /// With the service's own limits: for the library, which looks one up at every call.
+    known: Arc<[Tool]>,
 }
 
 /// What a tool is called with.
@@ -330,7 +333,7 @@ impl ServerHandler for Tools {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        schema::tools(self.app.engine.bounds()).into_iter().find(|tool| tool.name == name)
+        self.known.iter().find(|tool| tool.name == name).cloned()
     }
 
     /// A request that the library has not recognized: of a method that is not there, or with parameters that are not the method's.

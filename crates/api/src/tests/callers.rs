@@ -16,9 +16,8 @@ fn key_of(tenant: &str, limits: &str) -> (String, String) {
 }
 
 /// A service for a tenant with these limits, and its key.
-pub(super) async fn with_key_of(tenant: &str, test: impl AsyncFnOnce(&Service, &str)) {
-    let (name, limits) = tenant.split_once(' ').unwrap_or((tenant, ""));
-    let (key, line) = key_of(name, limits);
+pub(super) async fn with_key_of(tenant: &str, limits: &str, test: impl AsyncFnOnce(&Service, &str)) {
+    let (key, line) = key_of(tenant, limits);
     with_lines(&line, async |service| test(service, &key).await).await;
 }
 
@@ -27,7 +26,13 @@ async fn with_lines(lines: &str, test: impl AsyncFnOnce(&Service)) {
 }
 
 impl Service {
-    async fn send_as(&self, key: &str, method: &str, path: &str, body: impl Into<Body>) -> Response<Body> {
+    pub(super) async fn send_as(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+    ) -> Response<Body> {
         let request = Request::builder()
             .method(method)
             .uri(path)

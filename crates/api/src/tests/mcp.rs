@@ -72,7 +72,7 @@ async fn a_request_in_an_unknown_version_is_told_which_ones_are_known() {
 
 #[tokio::test]
 async fn the_tools_are_described_with_the_limits_of_who_asks() {
-    with_key_of("small timeout=2s memory=64m", async |service, key| {
+    with_key_of("small", "timeout=2s memory=64m", async |service, key| {
         let (_, listed) = service.message(Some(key), request("tools/list", json!({}))).await;
         let tools = listed["result"]["tools"].as_array().unwrap_or_else(|| panic!("{listed}"));
         let execute = tools.iter().find(|tool| tool["name"] == "execute_python").unwrap();

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::Tenant;
-use keys::NewKey;
 use tokio_util::sync::CancellationToken;
 
-use super::*;
+use super::{callers::with_key_of, *};
 
 type Labels = BTreeMap<String, String>;
 
@@ -127,26 +125,20 @@ async fn metrics_tell_what_happened() {
 
 #[tokio::test]
 async fn whatever_methods_and_paths_are_asked_for_the_series_are_those_of_the_operations() {
-    let key = NewKey::generate().unwrap();
-    let line = key.line(&Tenant::try_from("a").unwrap());
-    with_keys(Some(Keyring::parse(&line).unwrap()), async |service| {
-        let keyed = |method: &str, path: &str| {
-            let request = Request::builder().method(method).uri(path);
-            request.header("authorization", format!("Bearer {}", key.as_str())).body(Body::empty()).unwrap()
-        };
-        let document = json_of(service.send(keyed("GET", "/openapi.json")).await).await.1;
+    with_key_of("a", "", async |service, key| {
+        let document = json_of(service.send_as(key, "GET", "/openapi.json", "").await).await.1;
         let mut operations = BTreeSet::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             let asked = path.replace("{key}", "k").replace("{id}", "01a205da-7c39-70a3-bb02-3bd838671e62");
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
                 let bare = Request::builder().method(method).uri(&asked).body(Body::empty()).unwrap();
                 service.send(bare).await;
-                service.send(keyed(method, &asked)).await;
+                service.send_as(key, method, &asked, "").await;
             }
             let methods = methods.as_object().unwrap().keys().map(|method| method.to_uppercase());
             operations.extend(methods.map(|method| (path.clone(), method)));
         }
-        let text = bytes_of(service.send(keyed("GET", "/metrics")).await).await;
+        let text = bytes_of(service.send_as(key, "GET", "/metrics", "").await).await;
         let scrape = Scrape::parse(std::str::from_utf8(&text).unwrap());
         // The document's own, which is no operation.
         operations.insert(("/openapi.json".to_owned(), "GET".to_owned()));
