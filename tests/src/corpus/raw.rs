@@ -28,16 +28,15 @@ pub(super) async fn converse(
     let (mut reader, mut writer) = connection.into_split();
     let write = async {
         for piece in pieces {
-            let text = match piece {
+            let bytes = match piece {
                 Piece::Pause(seconds) => {
                     sleep(Duration::from_secs_f64(seconds)).await;
                     continue;
                 }
-                Piece::Once(text) => text,
-                Piece::Repeated(text, times) => text.repeat(times),
+                Piece::Once(text) => latin1(&text),
+                // Repeated as bytes: to convert each of millions takes seconds, in which every other client would be slow.
+                Piece::Repeated(text, times) => latin1(&text).repeat(times),
             };
-            let bytes: Vec<u8> =
-                text.chars().map(|c| u8::try_from(c).expect("raw text is Latin-1")).collect();
             // A service that has seen enough may close the connection: what it said is still to be read.
             if writer.write_all(&bytes).await.is_err() {
                 break;
@@ -65,6 +64,10 @@ pub(super) async fn converse(
     };
     let received = timeout(limit, both).await.map_err(|_| format!("no answer within {limit:?}"))?;
     Ok(parse(&received))
+}
+
+fn latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(c).expect("raw text is Latin-1")).collect()
 }
 
 fn parse(received: &[u8]) -> RawAnswer {
