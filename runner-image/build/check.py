@@ -60,7 +60,9 @@ def pictures(folder):
     import PIL.Image
     import seaborn as sns
 
-    assert matplotlib.get_backend() == "agg"
+    plt.plot([1])
+    plt.show()
+    assert matplotlib.get_backend().endswith("backend_sandbox") and not plt.get_fignums(), "show() is not the sandbox's"
     version = matplotlib.font_manager.FontManager.__version__
     assert [file.name for file in cache] == [f"fontlist-v{version}.json"]
     assert (config / cache[0].name).is_symlink(), "matplotlib threw the font cache away and made its own"

@@ -1,4 +1,4 @@
-"""Matplotlib's open figures, and the figures and pictures left in the namespace, as PNGs.
+"""Matplotlib's figures that were shown or are open, and the figures and pictures left in the namespace, as PNGs.
 
 Nothing is imported that the code has not: whoever has a figure has the library.
 """
@@ -11,6 +11,7 @@ from report import FIGURE, MAX_FIGURES
 from size_text import too_large
 from type_names import bases, type_name
 
+_BACKEND = "matplotlib.backends.backend_sandbox"  # build/backend_sandbox.py
 # As drawn they take four bytes each, and what compresses them about as much again.
 MAX_PIXELS = 1 << 24
 # Then its width and its height, of four bytes each.
@@ -31,13 +32,16 @@ class Figures:
         """For the Collector, which is given one more for each figure. `names`: [(name, drawing)], as is_drawing() has it."""
         self.collector = collector
         pyplot = modules.get("matplotlib._pylab_helpers")
-        jobs = [("figures", lambda: self.find_open(pyplot))] if pyplot else []
+        jobs = [("figures", lambda: self.find_pyplots(pyplot))] if pyplot else []
         jobs += [(name, self.finder(name, value)) for name, value in names]
         return jobs + [("figures", self.tell_refused)] if jobs else []
 
-    def find_open(self, pyplot):
+    def find_pyplots(self, pyplot):
+        shown = getattr(modules.get(_BACKEND), "shown", ())
         # Numbered as they are created; the order they are kept in is that of their last use.
-        self.found([(f"figure {number}", manager.canvas.figure) for number, manager in sorted(pyplot.Gcf.figs.items())])
+        still_open = sorted(pyplot.Gcf.figs.items())
+        self.found([(f"shown figure {place}", drawing) for place, drawing in enumerate(shown, 1)]
+                   + [(f"figure {number}", manager.canvas.figure) for number, manager in still_open])
 
     def finder(self, name, value):
         def find():
@@ -76,13 +80,19 @@ class Figures:
     def png(self, drawing):
         """Its PNG, which there is room for."""
         if self.last[0] is not drawing:
-            png = (png_of_picture if is_picture(drawing) else png_of_figure)(drawing)
+            png = png_of(drawing)
             check_png(png)
             self.last = drawing, png
         png = self.last[1]
         if len(png) > self.room:
             raise NotEncodable(too_large("figures", self.limit, self.room == self.limit))
         return png
+
+
+def png_of(drawing):
+    if type(drawing) is bytes:  # by show()
+        return drawing
+    return png_of_picture(drawing) if is_picture(drawing) else png_of_figure(drawing)
 
 
 def is_picture(drawing):

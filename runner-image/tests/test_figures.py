@@ -20,9 +20,42 @@ class Figures(RunnerTest):
         return {entry["name"]: entry["reason"] for entry in answer.omitted}
 
     def test_every_open_figure_comes_in_order_of_creation_at_its_size(self):
-        answer = self.run_code("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure(figsize=(2, 1))\n"
-                               "fig, axes = plt.subplots(2, 2, figsize=(1, 2), dpi=50)\nplt.figure(1)\nplt.title('a')\nplt.show()", timeout=30)
+        answer = self.run_code("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.figure(figsize=(2, 1))\n"
+                               "fig, axes = plt.subplots(2, 2, figsize=(1, 2), dpi=50)\nplt.figure(1)\nplt.title('a')", timeout=30)
         self.assertEqual((self.sizes(answer), answer.stderr, answer.omitted, answer.result), ([(640, 480), (200, 100), (50, 100)], b"", [], {}))
+
+    def test_show_shows_what_is_open_as_it_is_then_and_closes_it(self):
+        answer = self.run_code("import matplotlib.pyplot as plt\nfor n in range(1, 3):\n  fig, ax = plt.subplots(figsize=(n, 1))\n  ax.plot([n])\n"
+                               "  plt.figure(figsize=(n, 2))\n  plt.show()\n  ax.set_facecolor('red')\n"
+                               "fig.savefig('red.png')\nleft = plt.get_fignums()\nplt.figure(figsize=(3, 3))\nplt.show(block=False)\nfig", timeout=30)
+        self.assertEqual(self.sizes(answer), [(100, 100), (100, 200), (200, 100), (200, 200), (300, 300)])
+        self.assertEqual((answer.result, answer.omitted), ({"n": 2, "left": []}, []))
+        self.assertNotEqual(answer.figures[2], answer.files["red.png"])
+
+    def test_another_backend_shows_nothing_and_what_is_open_comes_at_the_end(self):
+        answer = self.run_code("import matplotlib\nmatplotlib.use('Agg')\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nplt.plot([2])\n"
+                               "plt.show()\nlines = len(plt.gca().lines)", timeout=30)
+        self.assertEqual((self.sizes(answer), answer.result), ([(640, 480)], {"lines": 2}))
+
+    def test_what_goes_wrong_in_show_is_told_on_its_line(self):
+        answer = self.run_code("import matplotlib.pyplot as plt\nplt.title('日')\nplt.show()\nplt.title('$\\\\frac$')\nplt.show()", timeout=30)
+        self.assertEqual((answer.status, answer.error.split(":")[0], len(answer.figures)), ("error", "ValueError", 1))
+        self.assertEqual([entry["name"] for entry in answer.omitted], ["figure 1"])
+        stderr = answer.stderr.decode()
+        self.assertIn("main.py:3: UserWarning: Glyph 26085", stderr)
+        self.assertIn('main.py", line 5, in <module>\n    plt.show()', stderr)
+
+    def test_programs_that_the_code_starts_can_draw_and_show(self):
+        answer = self.run_code("import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'import matplotlib.pyplot as plt; plt.plot([1]); "
+                               "plt.show(); print(plt.get_fignums())'], text=True))", timeout=30)
+        self.assertEqual((answer.stdout, answer.figures), (b"[]\n\n", []))
+
+    def test_what_the_code_makes_of_the_list_of_shown_figures_costs_figures_alone(self):
+        for tampering, reason in (("shown[:] = [b'no PNG', 7]", "not a PNG"), ("shown = 7", "TypeError")):
+            answer = self.run_code(f"import matplotlib.pyplot as plt, matplotlib.backends.backend_sandbox as b\nplt.plot()\nplt.show()\nb.{tampering}\nx = 1",
+                                   timeout=30)
+            self.assertEqual((self.sizes(answer), answer.result), ([], {"x": 1}))
+            self.assertIn(reason, str(answer.omitted))
 
     def test_closed_figures_do_not_come_back_even_where_a_name_is_left(self):
         answer = self.run_code("import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nplt.close(fig)\nplt.figure(figsize=(1, 1))\n"
@@ -71,9 +104,10 @@ class Figures(RunnerTest):
 
     def test_giants_and_crowds_are_bounded_and_named(self):
         answer = self.run_code("import matplotlib.pyplot as plt\nplt.rcParams['figure.max_open_warning'] = 0\nplt.figure(figsize=(1000, 1000), dpi=100)\n"
-                               "for n in range(300): plt.figure(figsize=(.1, .1))\nfrom PIL import Image\nbig = Image.new('1', (5000, 5000))", timeout=60)
+                               "for n in range(150): plt.figure(figsize=(.1, .1))\nplt.show()\n"
+                               "for n in range(150): plt.figure(figsize=(.1, .1))\nfrom PIL import Image\nbig = Image.new('1', (5000, 5000))", timeout=60)
         self.assertEqual(len(self.sizes(answer)), 63)
-        self.assertEqual(self.omitted(answer), {"figure 1": "100000 x 100000 pixels, over the limit of 16777216 in all",
+        self.assertEqual(self.omitted(answer), {"shown figure 1": "100000 x 100000 pixels, over the limit of 16777216 in all",
                                                 "figures": "238 more: at most 64 come back"})
 
     def test_the_limit_of_bytes_takes_what_fits(self):

@@ -26,10 +26,10 @@ async fn the_value_of_the_last_line_is_displayed_as_in_a_notebook() {
 }
 
 #[tokio::test]
-async fn open_figures_come_back_in_order_and_giants_are_named() {
+async fn shown_and_open_figures_come_back_in_order_and_giants_are_named() {
     let product = Product::start(&[]).await;
     let code = "import matplotlib.pyplot as plt\nimport seaborn as sns\nfrom PIL import Image\n\
-                plt.plot([1, 2])\nplt.show()\n\
+                plt.plot([1, 2])\nplt.show()\nplt.plot([2, 1])\nplt.show()\n\
                 fig, axes = plt.subplots(1, 2, figsize=(2, 1), dpi=50)\n\
                 closed = plt.figure()\nplt.close(closed)\n\
                 grid = sns.relplot(x=[1, 2], y=[1, 2], height=3)\n\
@@ -39,10 +39,11 @@ async fn open_figures_come_back_in_order_and_giants_are_named() {
     let run = product.post(json!({ "code": code, "timeout": 60 })).await;
     assert_eq!(run.status(), "ok", "{}", run.body);
     let figures = run.figure_sizes();
-    assert_eq!((figures[0], figures[1], figures[3]), ((640, 480), (100, 50), (3, 4)), "{figures:?}");
-    assert_eq!(run.field("display")["image/png"], run.field("figures")[1]["data"]);
+    assert_eq!(figures[..3], [(640, 480), (640, 480), (100, 50)], "{figures:?}");
+    assert_eq!((figures.len(), figures[4]), (5, (3, 4)), "{figures:?}");
+    assert_eq!(run.field("display")["image/png"], run.field("figures")[2]["data"]);
     assert_eq!((run.field("result"), run.field("stderr")), (&json!({}), &json!("")));
-    assert_eq!(run.omitted(), [("figure 4", "100000 x 100000 pixels, over the limit of 16777216 in all")]);
+    assert_eq!(run.omitted(), [("figure 3", "100000 x 100000 pixels, over the limit of 16777216 in all")]);
     product.stop().await;
 }
 

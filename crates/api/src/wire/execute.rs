@@ -124,7 +124,8 @@ pub(crate) struct Response {
     /// The value of an expression on the last line, as in a notebook; null without one, and unless `status` is `ok`.
     #[schema(required)]
     display: Option<Display>,
-    /// Matplotlib's open figures, in order of creation, figures and pictures left in variables.
+    /// Matplotlib's figures: those that `plt.show()` has shown, in this order, and those left open, in order of creation; then
+    /// figures and pictures left in variables.
     figures: Vec<Figure>,
     /// New and changed files of the current directory, by path.
     files: Vec<OutputFile>,
