@@ -37,7 +37,7 @@ pull() {
     fi
     return 0
   fi
-  say "cannot pull $1: $(tail -n 1 "$log")"
+  say "cannot pull $from: $(tail -n 1 "$log")"
   rm -f "$log"
   return 1
 }
