@@ -15,7 +15,7 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-URL = os.environ.get("SANDBOX_URL", "http://127.0.0.1:8000") + "/mcp"
+URL = os.environ.get("SANDBOX_URL", "http://127.0.0.1:8000").rstrip("/") + "/mcp"
 MOST_STEPS = 8
 
 

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const { SANDBOX_URL = "http://127.0.0.1:8000", SANDBOX_KEY, SANDBOX_PATIENCE = "60" } = process.env;
+const EXECUTE = `${SANDBOX_URL.replace(/\/+$/, "")}/execute_code`;
 
 /** There is no answer of the code: `status` is that of HTTP, the message says why. */
 export class Refused extends Error {
@@ -26,7 +27,7 @@ export async function run(code, { signal, ...request } = {}) {
   const body = JSON.stringify({ code, ...request });
   const deadline = Date.now() + 1000 * Number(SANDBOX_PATIENCE);
   for (;;) {
-    const answer = await fetch(`${SANDBOX_URL}/execute_code`, { method: "POST", headers, body, signal });
+    const answer = await fetch(EXECUTE, { method: "POST", headers, body, signal });
     if (answer.ok) return await answer.json();
     const text = await answer.text();
     const pause = 1000 * Number(answer.headers.get("Retry-After") ?? 1);

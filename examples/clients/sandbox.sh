@@ -10,6 +10,7 @@ input=${1:-}
 [ -n "$input" ] || input='{}'
 headers=(--header 'Content-Type: application/json')
 [ -z "${SANDBOX_KEY:-}" ] || headers+=(--header "Authorization: Bearer $SANDBOX_KEY")
+url=${SANDBOX_URL:-http://127.0.0.1:8000}
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
@@ -21,7 +22,7 @@ print(json.dumps({"code": sys.stdin.read(), "input_data": json.loads(sys.argv[1]
   curl --silent --fail-with-body --max-time 120 "${headers[@]}" \
     --retry 1000 --retry-max-time "${SANDBOX_PATIENCE:-60}" \
     --output "$answer" --write-out '%{http_code} %{errormsg}' \
-    --data-binary @- "${SANDBOX_URL:-http://127.0.0.1:8000}/execute_code") ||
+    --data-binary @- "${url%/}/execute_code") ||
   { printf 'no answer: %s %s\n' "$error" "$(cat "$answer")" >&2 && exit 1; }
 
 python3 -c '

@@ -11,10 +11,11 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-# Of a figure; runner/figures.py refuses more.
+# runner/figures.py takes no more.
+MAX_FIGURES = 64
 MAX_PIXELS = 1 << 24
 
-# What was shown, in this order: PNGs, and figures that are too large to be drawn.
+# What was shown, in this order: PNGs, and (width, height) of what is too large or too much to be drawn.
 shown = []
 
 
@@ -25,9 +26,12 @@ class FigureManager(FigureManagerBase):
         if block is not None and not block:
             return
         # Numbered as they are created; the order they are kept in is that of their last use.
-        for _, manager in sorted(Gcf.figs.items()):
-            shown.append(drawn(manager.canvas))
-            Gcf.destroy(manager)
+        for number in sorted(Gcf.figs):
+            # At once: another thread may show as well, and drawing one may close another.
+            manager = Gcf.figs.pop(number, None)
+            if manager is not None:
+                shown.append(drawn(manager.canvas))
+                Gcf.destroy(manager)
 
 
 class FigureCanvas(FigureCanvasAgg):
@@ -35,10 +39,10 @@ class FigureCanvas(FigureCanvasAgg):
 
 
 def drawn(canvas):
-    """A PNG of the figure as it is now, or the figure."""
+    """A PNG of the figure as it is now, or its size."""
     width, height = canvas.figure.bbox.size
-    if not width * height <= MAX_PIXELS:
-        return canvas.figure
+    if len(shown) >= MAX_FIGURES or not width * height <= MAX_PIXELS:
+        return width, height
     buffer = BytesIO()
     canvas.print_png(buffer)
     return buffer.getvalue()

@@ -90,8 +90,12 @@ class Figures:
 
 
 def png_of(drawing):
-    if type(drawing) is bytes:  # by show()
+    # What show() has made of a figure.
+    if type(drawing) is bytes:
         return drawing
+    if type(drawing) is tuple:
+        check_size(*drawing)
+        raise NotEncodable("not a PNG")
     return png_of_picture(drawing) if is_picture(drawing) else png_of_figure(drawing)
 
 

@@ -74,6 +74,11 @@ async def check(client, url, http):
     assert [omitted["name"] for omitted in result.structured_content["omitted"]] == ["result"], result
     say("a number too large for structured content is in the text")
 
+    # Over what the client takes of an event.
+    result = await client.call_tool("execute_python", {"code": "print('x' * 900_000)"})
+    assert not result.is_error and result.structured_content["stdout"] == "x" * 900_000 + "\n", len(str(result))
+    say("a large answer arrives whole")
+
     try:
         await client.call_tool("nothing", {})
     except MCPError:

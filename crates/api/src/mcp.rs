@@ -74,9 +74,11 @@ impl Mcp {
         let calls = Calls::default();
         let known = schema::tools(app.engine.bounds()).into();
         let tools = Tools { app: app.clone(), calls: calls.clone(), known };
-        // Hosts and origins are checked for every route alike, and the body is read within its limits below.
+        // An answer with nothing before it is JSON: clients take it whole, but of an event only so much (the official Python client
+        // a mebibyte). Hosts and origins are checked for every route alike, and the body is read within its limits below.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
+            .with_json_response(true)
             .disable_allowed_hosts()
             .with_max_request_body_bytes(usize::MAX);
         let new = move || Ok(tools.clone());

@@ -4,6 +4,7 @@ mod burst;
 mod flood;
 mod latency;
 mod memory;
+mod observed;
 mod quiet;
 mod sustained;
 
@@ -35,6 +36,9 @@ pub(crate) async fn measure(
     }
     if plan.wants(Part::Flood) {
         flood::measure(engine, options, plan, &FLAGS, report).await?;
+    }
+    if plan.wants(Part::Observed) {
+        observed::measure(engine, options, plan, &FLAGS, report).await?;
     }
     if plan.wants(Part::Memory) {
         progress("memory");

@@ -31,7 +31,7 @@ pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiErr
     let wrong = |reason: String| Ok(CallToolResult::error(vec![ContentBlock::text(reason)]));
     let Uploaded { key, content, encoding, content_type } = match serde_json::from_str(call.arguments) {
         Ok(uploaded) => uploaded,
-        Err(error) => return wrong(error.to_string()),
+        Err(error) => return wrong(misfit(&error)),
     };
     let (bytes, usual_type) = match encoding {
         Encoding::Utf8 => (content.into_bytes(), mime::TEXT_PLAIN_UTF_8),
@@ -50,6 +50,13 @@ pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiErr
     Ok(result)
 }
 
+/// What is wrong with arguments, without the place in a text of which the model has not seen the lines.
+fn misfit(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    told.strip_suffix(&place).unwrap_or(&told).to_owned()
+}
+
 /// No arguments.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,7 +64,7 @@ struct Nothing {}
 
 pub(super) fn list_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
     if let Err(error) = serde_json::from_str::<Nothing>(call.arguments) {
-        return Ok(CallToolResult::error(vec![ContentBlock::text(error.to_string())]));
+        return Ok(CallToolResult::error(vec![ContentBlock::text(misfit(&error))]));
     }
     let page = call.caller.space(&call.app.store)?.page(None, MOST_LISTED + 1);
     let more = page.len() > MOST_LISTED;

@@ -56,7 +56,7 @@ pub(super) fn tools(bounds: &Bounds) -> Vec<Tool> {
             "key": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$", "description": "Neither . nor .." },
             "content": { "type": "string", "description": "The value: text, or base64 of bytes." },
             "encoding": { "type": "string", "enum": ["utf-8", "base64"], "default": "utf-8" },
-            "content_type": { "type": "string", "description": "Such as application/json or text/csv." }
+            "content_type": { "type": "string", "description": "Such as application/json or text/csv; without it text is text/plain, and bytes are application/octet-stream." }
         }),
         &["key", "content"],
         ToolAnnotations::with_title("Keep data").destructive(true).idempotent(true).open_world(false),

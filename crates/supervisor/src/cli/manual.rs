@@ -12,9 +12,17 @@ use super::Cli;
 
 /// Prints the script that completes flags and their values in `shell`.
 pub(crate) fn completions(shell: Shell) -> ExitCode {
+    print(&script(shell))
+}
+
+fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "code-sandbox", &mut script);
-    print(&script)
+    if shell == Shell::Bash {
+        // clap_complete 4.6 takes a hyphen of the name for the border of a subcommand, in the labels but not where it jumps to them.
+        return String::from_utf8_lossy(&script).replace("code__subcmd__sandbox", "code__sandbox").into_bytes();
+    }
+    script
 }
 
 /// Prints the man page, section 1.
@@ -31,5 +39,30 @@ fn print(text: &[u8]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Cut off by a reader that has seen enough, or no disk to write it to: the shell that redirects says so.
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn bash_completes_flags_and_what_comes_after_a_subcommand() {
+        for (words, completed) in [
+            ("code-sandbox keys ''", "new"),
+            ("code-sandbox completions b", "bash"),
+            ("code-sandbox --log-f", "--log-format"),
+        ] {
+            let script = String::from_utf8(script(Shell::Bash)).unwrap();
+            let asked = format!(
+                "{script}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+                 _code__sandbox code-sandbox \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\""
+            );
+            let told = Command::new("bash").args(["-c", &asked]).output().unwrap();
+            let told = String::from_utf8_lossy(&told.stdout).into_owned();
+            assert!(told.split_whitespace().any(|word| word == completed), "{words}: {told}");
+        }
     }
 }

@@ -112,6 +112,15 @@ pub(super) fn docker_host(text: &str) -> Result<String, String> {
 /// Checks the scheme: there is no TLS in here.
 #[cfg(feature = "otlp")]
 pub(super) fn http_url(text: &str) -> Result<String, String> {
-    let known = text.strip_prefix("http://").is_some_and(|address| !address.is_empty());
+    let address = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let known = address.is_some_and(|address| {
+        // An address of IPv6 has colons too, in brackets.
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse::<u16>().is_ok()),
+            _ => (address, true),
+        };
+        // The path is the exporter's to add.
+        port && !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
+    });
     if known { Ok(text.to_owned()) } else { Err("takes http://address:port".to_owned()) }
 }

@@ -1,0 +1,116 @@
+//! What keys, metrics and traces cost a warm call: one client asks two services in turns, one of which has them all.
+
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use axum::Router;
+use engine::Tenant;
+use keys::NewKey;
+use tempfile::NamedTempFile;
+use tokio::{
+    net::TcpListener,
+    time::{interval, sleep},
+};
+
+use crate::{
+    Result,
+    client::Target,
+    code::Code,
+    docker::Engine,
+    options::{Options, Plan},
+    product::Product,
+    report::{Bound, Report, percentiles, progress},
+    stats::{Samples, ratio},
+};
+
+const HEADER: [&str; 6] = ["service", "calls", "p50", "p95", "p99", "max"];
+/// As often as Prometheus comes by where operators have it do so often.
+const SCRAPES: Duration = Duration::from_secs(5);
+/// Between two calls: what one has used up stands ready again before the next but one.
+const PAUSE: Duration = Duration::from_millis(300);
+const TRACES_FLAG: &str = "--otlp-endpoint";
+
+pub(super) async fn measure(
+    engine: &Engine,
+    options: &Options,
+    plan: &Plan,
+    flags: &[&str],
+    report: &mut Report,
+) -> Result<()> {
+    progress("keys, metrics and traces");
+    let key = NewKey::generate()?;
+    let keys = NamedTempFile::new()?;
+    fs::write(&keys, format!("{}\n", key.line(&Tenant::try_from("one")?)))?;
+    let mut observed = vec![format!("--api-keys-file={}", keys.path().display())];
+    let traced = is_built_with_traces(options)?;
+    if traced {
+        observed.push(format!("{TRACES_FLAG}=http://{}", collector().await?));
+    }
+    let observed: Vec<_> = flags.iter().copied().chain(observed.iter().map(String::as_str)).collect();
+
+    let bare = Product::start(engine, options, "bare", flags).await?;
+    let full = Product::start(engine, options, "observed", &observed).await?;
+    let with_key = full.target().with_key(key.as_str());
+    let measured = in_turns(plan, &bare, &full, &with_key?).await;
+    let stopped = [full.stop().await, bare.stop().await];
+    let [bare, full] = measured?;
+    stopped.into_iter().collect::<Result<()>>()?;
+
+    let what = if traced { "keys, metrics and traces" } else { "keys and metrics (not built with traces)" };
+    let row = |service: String, samples| [service].into_iter().chain(percentiles(samples)).collect();
+    let rows: [Vec<_>; 2] = [row("without".to_owned(), &bare), row(format!("with {what}"), &full)];
+    report.section("With keys, metrics and traces", &HEADER, &rows);
+    report.target(
+        format!("print(1) with {what}: p50 to that without"),
+        ratio(full.percentile(50.0), bare.percentile(50.0)),
+        Bound::AtMost(1.1),
+    );
+    Ok(())
+}
+
+/// The times of the one and of the other.
+async fn in_turns(plan: &Plan, bare: &Product, full: &Product, with_key: &Target) -> Result<[Samples; 2]> {
+    bare.warm().await?;
+    full.warm().await?;
+    let scraped = async {
+        let mut times = interval(SCRAPES);
+        loop {
+            times.tick().await;
+            with_key.wait_for("/metrics", Duration::ZERO).await?;
+        }
+    };
+    let called = async {
+        let mut samples = [Samples::default(), Samples::default()];
+        for n in 0..2 * plan.samples {
+            // Each is the first of every other pair.
+            let which = usize::from(matches!(n % 4, 1 | 2));
+            let target = [bare.target(), with_key][which];
+            let began = Instant::now();
+            let reply = target.execute(Code::Print.body()).await?;
+            Code::Print.check(&reply)?;
+            samples[which].extend([reply.took]);
+            sleep(PAUSE.saturating_sub(began.elapsed())).await;
+        }
+        Ok(samples)
+    };
+    tokio::select! {
+        samples = called => samples,
+        failed = scraped => failed,
+    }
+}
+
+fn is_built_with_traces(options: &Options) -> Result<bool> {
+    let help = Command::new(&options.binary).arg("--help").output()?;
+    Ok(String::from_utf8_lossy(&help.stdout).contains(TRACES_FLAG))
+}
+
+/// Takes whatever traces come, for as long as this program runs; its address.
+async fn collector() -> Result<std::net::SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async { axum::serve(listener, Router::new().fallback(|| async {})).await });
+    Ok(address)
+}
