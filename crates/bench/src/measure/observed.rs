@@ -1,4 +1,5 @@
-//! What keys, metrics and traces cost a warm call: one client asks two services in turns, one of which has them all.
+//! What keys, metrics and traces cost a warm call: one client asks two services in turns, one of which has them all, for as many calls
+//! as their pools hold, and again when these are full.
 
 use std::{
     fs,
@@ -10,10 +11,7 @@ use axum::Router;
 use engine::Tenant;
 use keys::NewKey;
 use tempfile::NamedTempFile;
-use tokio::{
-    net::TcpListener,
-    time::{interval, sleep},
-};
+use tokio::{net::TcpListener, time::interval};
 
 use crate::{
     Result,
@@ -29,8 +27,10 @@ use crate::{
 const HEADER: [&str; 6] = ["service", "calls", "p50", "p95", "p99", "max"];
 /// As often as Prometheus comes by where operators have it do so often.
 const SCRAPES: Duration = Duration::from_secs(5);
-/// Between two calls: what one has used up stands ready again before the next but one.
-const PAUSE: Duration = Duration::from_millis(300);
+/// `print(1)` needs no library, and the pools are full the sooner.
+const NO_PRELOAD: &str = "--preload=";
+/// Calls in a row where there is no pool.
+const COLD: usize = 8;
 const TRACES_FLAG: &str = "--otlp-endpoint";
 
 pub(super) async fn measure(
@@ -44,6 +44,7 @@ pub(super) async fn measure(
     let key = NewKey::generate()?;
     let keys = NamedTempFile::new()?;
     fs::write(&keys, format!("{}\n", key.line(&Tenant::try_from("one")?)))?;
+    let flags = [flags, &[NO_PRELOAD]].concat();
     let mut observed = vec![format!("--api-keys-file={}", keys.path().display())];
     let traced = is_built_with_traces(options)?;
     if traced {
@@ -51,7 +52,7 @@ pub(super) async fn measure(
     }
     let observed: Vec<_> = flags.iter().copied().chain(observed.iter().map(String::as_str)).collect();
 
-    let bare = Product::start(engine, options, "bare", flags).await?;
+    let bare = Product::start(engine, options, "bare", &flags).await?;
     let full = Product::start(engine, options, "observed", &observed).await?;
     let with_key = full.target().with_key(key.as_str());
     let measured = in_turns(plan, &bare, &full, &with_key?).await;
@@ -84,15 +85,17 @@ async fn in_turns(plan: &Plan, bare: &Product, full: &Product, with_key: &Target
     };
     let called = async {
         let mut samples = [Samples::default(), Samples::default()];
-        for n in 0..2 * plan.samples {
-            // Each is the first of every other pair.
-            let which = usize::from(matches!(n % 4, 1 | 2));
-            let target = [bare.target(), with_key][which];
-            let began = Instant::now();
-            let reply = target.execute(Code::Print.body()).await?;
-            Code::Print.check(&reply)?;
-            samples[which].extend([reply.took]);
-            sleep(PAUSE.saturating_sub(began.elapsed())).await;
+        while samples[0].len() < plan.samples {
+            let mut last = Instant::now();
+            for n in 0..2 * if bare.pool_size() > 0 { bare.pool_size() } else { COLD } {
+                // Each is the first of every other pair.
+                let which = usize::from(matches!(n % 4, 1 | 2));
+                let reply = [bare.target(), with_key][which].execute(Code::Print.body()).await?;
+                Code::Print.check(&reply)?;
+                samples[which].extend([reply.took]);
+                last = reply.sent;
+            }
+            tokio::try_join!(bare.warm_since(last), full.warm_since(last))?;
         }
         Ok(samples)
     };

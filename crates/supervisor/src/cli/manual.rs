@@ -20,7 +20,9 @@ fn script(shell: Shell) -> Vec<u8> {
     clap_complete::generate(shell, &mut Cli::command(), "code-sandbox", &mut script);
     if shell == Shell::Bash {
         // clap_complete 4.6 takes a hyphen of the name for the border of a subcommand, in the labels but not where it jumps to them.
-        return String::from_utf8_lossy(&script).replace("code__subcmd__sandbox", "code__sandbox").into_bytes();
+        return String::from_utf8_lossy(&script)
+            .replace("code__subcmd__sandbox", "code__sandbox")
+            .into_bytes();
     }
     script
 }
