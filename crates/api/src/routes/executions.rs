@@ -25,6 +25,7 @@ use crate::{
 #[schema(as = UnfinishedExecution)]
 pub(crate) struct Listed {
     /// Names it in `DELETE /executions/{id}`.
+    #[schema(examples("01a21064-082b-7336-8f27-08df6e675bec"))]
     id: Uuid,
     /// `queued` or `running`.
     #[schema(value_type = String, examples("running"))]

@@ -106,3 +106,25 @@ fn values_live_for_ever_unless_a_time_is_given() {
     assert_eq!(config(&["--data-ttl", "1d"]).unwrap().store.ttl.unwrap().as_secs(), 86_400);
     assert!(config(&["--data-ttl", "0s"]).unwrap_err().contains("takes a time from 1s to 3650days"));
 }
+
+#[cfg(feature = "otlp")]
+#[test]
+fn a_collector_is_an_address_without_a_path_of_its_own() {
+    let taken = |url| config(&["--otlp-endpoint", url]).is_ok();
+    for url in ["http://127.0.0.1:4318", "http://otel/", "http://[::1]", "http://[::1]:4318"] {
+        assert!(taken(url), "{url}");
+    }
+    for url in [
+        "",
+        "otel:4318",
+        "https://otel",
+        "http://",
+        "http://:1",
+        "http://a:99999",
+        "http://u@a:1",
+        "http://a/v1/traces",
+        "http://a?x",
+    ] {
+        assert!(!taken(url), "{url}");
+    }
+}
