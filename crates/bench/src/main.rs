@@ -20,6 +20,7 @@ mod report;
 mod service;
 mod soak;
 mod stats;
+mod tenants;
 
 use std::{error::Error, process::ExitCode};
 

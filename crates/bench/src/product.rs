@@ -33,6 +33,8 @@ const WARM: &str = "\"the pool is warm\"";
 const WARM_LIMIT: Duration = Duration::from_secs(180);
 /// The last containers of a burst are still being removed when the pool is warm again.
 const SETTLE: Duration = Duration::from_millis(500);
+/// Calls of a burst where there is no pool.
+const COLD_BURST: usize = 8;
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 
 /// A running control plane. End it with [`Product::stop`]; dropped, it is killed, and `Engine::remove_everything` takes
@@ -135,6 +137,11 @@ impl Product {
     /// How many calls in a row find a container that is ready; without a pool any number, none of them.
     pub(crate) fn pool_size(&self) -> usize {
         self.pool_size
+    }
+
+    /// How many are to be sent in a row, before it is waited until the pool is full again.
+    pub(crate) fn burst(&self) -> usize {
+        if self.pool_size == 0 { COLD_BURST } else { self.pool_size }
     }
 
     pub(crate) fn pid(&self) -> Result<u32> {

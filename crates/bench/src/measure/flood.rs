@@ -1,13 +1,7 @@
 //! One call a second of a tenant, alone and while another tenant keeps two hundred calls inside.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use engine::Tenant;
-use keys::NewKey;
-use tempfile::NamedTempFile;
 use tokio::time::{interval, sleep};
 
 use crate::{
@@ -20,6 +14,7 @@ use crate::{
     product::Product,
     report::{Bound, Report, percentiles, progress, rates},
     stats::{Samples, Window, ratio},
+    tenants::Tenants,
 };
 
 const FLOOD: usize = 200;
@@ -35,14 +30,10 @@ pub(super) async fn measure(
     flags: &[&str],
     report: &mut Report,
 ) -> Result<()> {
-    let keys = NamedTempFile::new()?;
-    let (single, flood) = (NewKey::generate()?, NewKey::generate()?);
-    let line = |name: &str, key: &NewKey| Ok::<_, crate::Failure>(key.line(&Tenant::try_from(name)?));
-    fs::write(&keys, format!("{}\n{}\n", line("single", &single)?, line("flood", &flood)?))?;
-    let keys_file = format!("--api-keys-file={}", keys.path().display());
-    let product = Product::start(engine, options, "flood", &[flags, &[&keys_file]].concat()).await?;
-    let target = |key: &NewKey| product.target().with_key(key.as_str());
-    let measured = in_turns(plan, &product, &target(&single)?, &target(&flood)?, report).await;
+    let tenants = Tenants::new(&["single", "flood"])?;
+    let product = Product::start(engine, options, "flood", &[flags, &[&tenants.flag()]].concat()).await?;
+    let targets = tenants.targets(&product)?;
+    let measured = in_turns(plan, &product, &targets[0], &targets[1], report).await;
     let stopped = product.stop().await;
     measured.and(stopped)
 }

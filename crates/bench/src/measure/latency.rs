@@ -15,8 +15,6 @@ use crate::{
     stats::{Samples, ratio},
 };
 
-/// Calls of a burst where there is no pool.
-const COLD_BURST: usize = 8;
 /// Wrong answers that the report quotes.
 const TOLD: usize = 5;
 
@@ -105,7 +103,7 @@ async fn turns(
     last_sent: &mut Option<Instant>,
     wrong: &mut Vec<String>,
 ) -> Result<(Samples, Samples)> {
-    let burst = if product.pool_size() == 0 { COLD_BURST } else { product.pool_size() };
+    let burst = product.burst();
     let wanted = if case.heavy { plan.heavy_samples } else { plan.samples };
     let (mut ours, mut theirs) = (Samples::default(), Samples::default());
     // The first turn does not count: the service warms up in it.

@@ -2,15 +2,12 @@
 //! as their pools hold, and again when these are full.
 
 use std::{
-    fs,
+    net::SocketAddr,
     process::Command,
     time::{Duration, Instant},
 };
 
 use axum::Router;
-use engine::Tenant;
-use keys::NewKey;
-use tempfile::NamedTempFile;
 use tokio::{net::TcpListener, time::interval};
 
 use crate::{
@@ -22,15 +19,14 @@ use crate::{
     product::Product,
     report::{Bound, Report, percentiles, progress},
     stats::{Samples, ratio},
+    tenants::Tenants,
 };
 
 const HEADER: [&str; 6] = ["service", "calls", "p50", "p95", "p99", "max"];
-/// As often as Prometheus comes by where operators have it do so often.
+/// How often the metrics are read: Prometheus is seldom told to come more often.
 const SCRAPES: Duration = Duration::from_secs(5);
 /// `print(1)` needs no library, and the pools are full the sooner.
 const NO_PRELOAD: &str = "--preload=";
-/// Calls in a row where there is no pool.
-const COLD: usize = 8;
 const TRACES_FLAG: &str = "--otlp-endpoint";
 
 pub(super) async fn measure(
@@ -41,11 +37,9 @@ pub(super) async fn measure(
     report: &mut Report,
 ) -> Result<()> {
     progress("keys, metrics and traces");
-    let key = NewKey::generate()?;
-    let keys = NamedTempFile::new()?;
-    fs::write(&keys, format!("{}\n", key.line(&Tenant::try_from("one")?)))?;
+    let tenants = Tenants::new(&["one"])?;
     let flags = [flags, &[NO_PRELOAD]].concat();
-    let mut observed = vec![format!("--api-keys-file={}", keys.path().display())];
+    let mut observed = vec![tenants.flag()];
     let traced = is_built_with_traces(options)?;
     if traced {
         observed.push(format!("{TRACES_FLAG}=http://{}", collector().await?));
@@ -54,8 +48,7 @@ pub(super) async fn measure(
 
     let bare = Product::start(engine, options, "bare", &flags).await?;
     let full = Product::start(engine, options, "observed", &observed).await?;
-    let with_key = full.target().with_key(key.as_str());
-    let measured = in_turns(plan, &bare, &full, &with_key?).await;
+    let measured = in_turns(plan, &bare, &full, &tenants.targets(&full)?[0]).await;
     let stopped = [full.stop().await, bare.stop().await];
     let [bare, full] = measured?;
     stopped.into_iter().collect::<Result<()>>()?;
@@ -87,7 +80,7 @@ async fn in_turns(plan: &Plan, bare: &Product, full: &Product, with_key: &Target
         let mut samples = [Samples::default(), Samples::default()];
         while samples[0].len() < plan.samples {
             let mut last = Instant::now();
-            for n in 0..2 * if bare.pool_size() > 0 { bare.pool_size() } else { COLD } {
+            for n in 0..2 * bare.burst() {
                 // Each is the first of every other pair.
                 let which = usize::from(matches!(n % 4, 1 | 2));
                 let reply = [bare.target(), with_key][which].execute(Code::Print.body()).await?;
@@ -111,7 +104,7 @@ fn is_built_with_traces(options: &Options) -> Result<bool> {
 }
 
 /// Takes whatever traces come, for as long as this program runs; its address.
-async fn collector() -> Result<std::net::SocketAddr> {
+async fn collector() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async { axum::serve(listener, Router::new().fallback(|| async {})).await });
