@@ -8,7 +8,11 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
 use uuid::Uuid;
 
-use crate::{conversation::Conversation, driver::ContainerName};
+use crate::{
+    conversation::Conversation,
+    driver::ContainerName,
+    events::{Event, Observer},
+};
 
 /// How many containers there may be at once, in whatever state.
 #[derive(Clone, Debug)]
@@ -52,13 +56,13 @@ impl Slots {
 ///
 /// Dropping it never blocks: it sends the remains to the reaper, on the one channel that must not be bounded because
 /// `Drop` cannot wait. What waits there is bounded all the same, by the slots the remains hold.
-#[derive(Debug)]
 pub(crate) struct Container {
     name: ContainerName,
     user: u32,
     /// None once dropped.
     remains: Option<Remains>,
     reaper: UnboundedSender<Remains>,
+    observer: Arc<dyn Observer>,
 }
 
 /// What is left to clean up after a container.
@@ -74,11 +78,16 @@ pub(crate) struct Remains {
 }
 
 impl Container {
-    pub(crate) fn new(user: UserId, slot: Slot, reaper: UnboundedSender<Remains>) -> Self {
+    pub(crate) fn new(
+        user: UserId,
+        slot: Slot,
+        reaper: UnboundedSender<Remains>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let name = ContainerName(format!("code-sandbox-run-{}", Uuid::now_v7().simple()));
         let id = user.id;
         let remains = Remains { name: name.clone(), user: Some(user), slot: Some(slot), pipe: None };
-        Self { name, user: id, remains: Some(remains), reaper }
+        Self { name, user: id, remains: Some(remains), reaper, observer }
     }
 
     pub(crate) fn name(&self) -> &ContainerName {
@@ -100,6 +109,7 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         if let Some(remains) = self.remains.take() {
+            self.observer.observe(&Event::LetGo { container: &self.name });
             // The reaper ends after every container; if it has been aborted, the next start sweeps.
             let _ = self.reaper.send(remains);
         }

@@ -48,6 +48,10 @@ pub enum Event<'a> {
     ResizeFailed { container: &'a ContainerName, error: &'a dyn std::error::Error },
     /// As many containers as shall stand ready do, with every module preloaded.
     PoolWarm { containers: usize },
+    /// Whoever had a container has let it go, an execution or the pool: it will be removed, behind whatever comes next.
+    LetGo { container: &'a ContainerName },
+    /// A container is gone.
+    Removed { container: &'a ContainerName },
     /// A removal failed and will be tried again.
     RemovalFailed { container: &'a ContainerName, attempt: u32, error: &'a dyn std::error::Error },
     /// A container resists removal; its slot is given back, the reaper goes on trying.

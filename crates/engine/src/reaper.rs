@@ -72,7 +72,8 @@ impl Reaper {
 
     /// A name and a user for a container that is about to be created, known to the sweep from now on.
     pub(crate) fn adopt(&self, slot: Slot) -> Option<Container> {
-        let container = Container::new(self.users.take()?, slot, self.work.remains.clone());
+        let Work { remains, observer, .. } = &*self.work;
+        let container = Container::new(self.users.take()?, slot, remains.clone(), Arc::clone(observer));
         self.work.owned.insert(container.name());
         Some(container)
     }
@@ -150,6 +151,7 @@ impl Work {
             self.observer.observe(&Event::QuarantineEnded { container: &name });
         }
         self.owned.remove(&name);
+        self.observer.observe(&Event::Removed { container: &name });
         stopwatch.finish();
     }
 

@@ -63,6 +63,8 @@ impl Observer for EngineLog {
             // For metrics and traces: every execution has several.
             Event::PhaseEntered { .. }
             | Event::PhaseLeft { .. }
+            | Event::LetGo { .. }
+            | Event::Removed { .. }
             | Event::Leased { .. }
             | Event::Standing { .. }
             | Event::DriverCalled { .. } => {}

@@ -47,7 +47,7 @@ impl Metrics {
     pub fn new(engine: &EngineConfig) -> Self {
         let mut registry = Registry::default();
         let ours = registry.sub_registry_with_prefix("code_sandbox");
-        let buckets = Buckets::up_to(engine.bounds.max_timeout.max(engine.queue_timeout));
+        let buckets = Buckets::up_to(engine.queue_timeout.saturating_add(engine.bounds.max_timeout));
         let executions = Executions::register(ours, engine, &buckets);
         let containers = Containers::register(ours, &engine.pool);
         let http = Http::register(ours, &buckets);
@@ -96,8 +96,9 @@ impl Observer for Metrics {
             Event::QuarantineEnded { .. } => containers.quarantine_ended(),
             Event::Orphans { count } => containers.orphaned(*count),
             Event::SweepFailed { .. } => containers.sweep_failed(),
-            // Standing tells it at every moment; after an incomplete drain nobody asks any more.
-            Event::PoolWarm { .. } | Event::DrainIncomplete => {}
+            // Standing and the phases tell it at every moment; after an incomplete drain nobody asks any more.
+            Event::PoolWarm { .. } | Event::LetGo { .. } | Event::Removed { .. } | Event::DrainIncomplete => {
+            }
         }
     }
 }

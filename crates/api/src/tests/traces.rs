@@ -75,19 +75,21 @@ async fn a_request_and_its_phases_are_spans_of_the_clients_trace() {
         let called = bytes_of(service.send(by_tool).await).await;
         let called = String::from_utf8_lossy(&called);
         assert!(called.contains("structuredContent"), "{called}");
+        // What is removed behind the answers is.
+        service.engine.drain(Duration::from_secs(10), &CancellationToken::new()).await;
         tokio::task::spawn_blocking(move || traces.finish()).await.unwrap();
 
-        // The request's span, and queue, lease, send, run and collect below it.
-        assert_eq!(count(&received, &ANSWERED.to_be_bytes()), 6);
-        assert_eq!(count(&received, &span.to_be_bytes()), 1 + 5);
+        // The request's span, and queue, lease, send, run, collect and remove below it.
+        assert_eq!(count(&received, &ANSWERED.to_be_bytes()), 7);
+        assert_eq!(count(&received, &span.to_be_bytes()), 1 + 6);
         // That of the client who left has not come to collect.
-        assert_eq!(count(&received, &LEFT.to_be_bytes()), 5);
-        assert_eq!(count(&received, &STREAMED.to_be_bytes()), 6);
-        assert_eq!(count(&received, &BY_TOOL.to_be_bytes()), 6);
+        assert_eq!(count(&received, &LEFT.to_be_bytes()), 6);
+        assert_eq!(count(&received, &STREAMED.to_be_bytes()), 7);
+        assert_eq!(count(&received, &BY_TOOL.to_be_bytes()), 7);
         assert_eq!(count(&received, &CLIENT.to_be_bytes()), 4);
         assert_eq!(count(&received, &UNWANTED.to_be_bytes()), 0);
         for (name, spans) in
-            [("POST /execute_code", 2), ("GET /health/live", 1), ("lease", 4), ("collect", 3), ("remove", 0)]
+            [("POST /execute_code", 2), ("GET /health/live", 1), ("lease", 4), ("collect", 3), ("remove", 4)]
         {
             let named = [&[0x2a, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
             assert_eq!(count(&received, &named), spans, "{name}");

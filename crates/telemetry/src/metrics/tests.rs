@@ -91,7 +91,7 @@ fn executions_are_counted_by_how_they_ended() {
             "execution_duration_seconds_count 3",
             r#"execution_duration_seconds_bucket{le="0.001"} 0"#,
             r#"execution_duration_seconds_bucket{le="0.0025"} 3"#,
-            r#"execution_duration_seconds_bucket{le="20.0"} 3"#,
+            r#"execution_duration_seconds_bucket{le="30.0"} 3"#,
             "executions_limit 4",
             "queue_limit 8",
         ],

@@ -6,15 +6,20 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context as Polled, Poll},
     time::{Duration, SystemTime},
 };
 
-use engine::events::{Event, Observer};
+use engine::{
+    Phase,
+    driver::ContainerName,
+    events::{Event, Observer},
+};
 use opentelemetry::{
     Context, KeyValue,
     propagation::TextMapPropagator,
-    trace::{Span, SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
+    trace::{Span, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
 };
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
@@ -37,6 +42,8 @@ pub struct Traces(Option<Exporting>);
 struct Exporting {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
+    /// Containers that are being removed, and behind which request's answer: not its context, which would keep its span open.
+    removing: Arc<Mutex<HashMap<ContainerName, (SpanContext, SystemTime)>>>,
 }
 
 /// Not the address of a collector.
@@ -67,7 +74,7 @@ impl Traces {
         let provider =
             SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build();
         let tracer = provider.tracer(SERVICE);
-        Ok(Self(Some(Exporting { provider, tracer })))
+        Ok(Self(Some(Exporting { provider, tracer, removing: Arc::default() })))
     }
 
     /// A request has arrived. Whether its trace is kept is the client's choice; without one it is.
@@ -133,28 +140,55 @@ impl fmt::Debug for RequestTrace {
     }
 }
 
-/// A phase's span is made when the phase is left, by whoever polls or drops the request.
-impl Observer for Traces {
-    fn observe(&self, event: &Event<'_>) {
-        let (Some(Exporting { tracer, .. }), Event::PhaseLeft { phase, took, passed }) = (&self.0, event)
-        else {
-            return;
-        };
-        let request = Context::current();
-        // Trials of our own and removals belong to no request.
-        if !request.span().span_context().is_sampled() {
-            return;
-        }
-        let now = SystemTime::now();
-        let mut span = tracer
+impl Exporting {
+    /// A phase that is over now.
+    fn phase(&self, phase: Phase, request: SpanContext, since: SystemTime, passed: bool) {
+        let mut span = self
+            .tracer
             .span_builder(phase.as_str())
-            .with_start_time(now.checked_sub(*took).unwrap_or(now))
-            .start_with_context(tracer, &request);
+            .with_start_time(since)
+            .start_with_context(&self.tracer, &Context::new().with_remote_span_context(request));
         if !passed {
             span.set_status(Status::error("left before it was passed"));
         }
-        span.end_with_timestamp(now);
     }
+
+    fn removing(&self) -> MutexGuard<'_, HashMap<ContainerName, (SpanContext, SystemTime)>> {
+        self.removing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A phase's span is made when the phase is left, by whoever polls or drops the request. Only the removal goes on behind it.
+impl Observer for Traces {
+    fn observe(&self, event: &Event<'_>) {
+        let Some(exporting) = &self.0 else { return };
+        let now = SystemTime::now();
+        match *event {
+            Event::PhaseLeft { phase, took, passed } => {
+                if let Some(request) = current_request() {
+                    exporting.phase(phase, request, now.checked_sub(took).unwrap_or(now), passed);
+                }
+            }
+            Event::LetGo { container } => {
+                if let Some(request) = current_request() {
+                    exporting.removing().insert(container.clone(), (request, now));
+                }
+            }
+            Event::Removed { container } => {
+                let removed = exporting.removing().remove(container);
+                if let Some((request, since)) = removed {
+                    exporting.phase(Phase::Remove, request, since, true);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The span of the request for which this thread is at work, if it is kept: trials of our own belong to none.
+fn current_request() -> Option<SpanContext> {
+    let request = Context::current().span().span_context().clone();
+    request.is_sampled().then_some(request)
 }
 
 /// Work during which, its drop included, a context is the current one. `opentelemetry`'s own leaves out the drop.
