@@ -19,7 +19,7 @@ mod space;
 mod upload;
 
 use std::{
-    fs,
+    fmt, fs,
     future::Future,
     io,
     ops::Range,
@@ -41,6 +41,11 @@ pub use self::{
     space::{InvalidSpaceName, Space, SpaceName},
     upload::{PutError, Upload},
 };
+
+/// The part of the data folder in which the values are.
+const OBJECTS: &str = "objects";
+/// The file that says whose folder it is.
+const LOCK: &str = "lock";
 
 /// A moment.
 pub type Time = chrono::DateTime<chrono::Utc>;
@@ -135,24 +140,29 @@ impl Store {
     ///
     /// Blocking: reads the header of every object.
     pub async fn open(folder: &Path, limits: StoreLimits) -> Result<Self, OpenError> {
-        let unusable = |reason: String| OpenError::Folder { path: folder.to_owned(), reason };
-        let root = folder.join("objects");
-        fs::create_dir_all(&root).map_err(|error| unusable(error.to_string()))?;
+        let root = folder.join(OBJECTS);
+        fs::create_dir_all(&root).map_err(|error| unusable(folder, error))?;
         let lock = lock(folder)?;
-        sweep_staged(&root).map_err(|error| unusable(error.to_string()))?;
-        let objects = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|error| unusable(error.to_string()))?
-            .with_fsync(true);
+        sweep_staged(&root).map_err(|error| unusable(folder, error))?;
+        let objects = objects(folder)?;
+        let metas = read_all(&objects, folder, limits.ttl).await?;
         let index = Index::new(limits.data_limit);
         let shared = Shared { objects, limits, index, stuck: Mutex::default(), _lock: lock };
-        let foreign = shared.load().await.map_err(|error| unusable(error.to_string()))?;
-        if let Some(name) = foreign.first() {
-            return Err(OpenError::Foreign(root.join(name)));
-        }
+        shared.load(metas).await;
         let store = Self { shared: Arc::new(shared) };
         // What it cannot delete it tries again: invisible it is already.
         let _ = store.sweep().await;
         Ok(store)
+    }
+
+    /// Whether [`Store::open`] could read what is in `folder`; a store that is open there notices nothing.
+    ///
+    /// Blocking, as that is. A folder that is not there is as good as an empty one.
+    pub async fn check(folder: &Path) -> Result<(), OpenError> {
+        if !folder.join(OBJECTS).exists() {
+            return Ok(());
+        }
+        read_all(&objects(folder)?, folder, None).await.map(drop)
     }
 
     /// One tenant's part of the store, which may hold at most `quota` bytes.
@@ -186,31 +196,14 @@ async fn unless_dropped<T: Send + 'static>(work: impl Future<Output = T> + Send 
 }
 
 impl Shared {
-    /// Fills the index from the objects' headers. The newest version of a key wins, older ones are deleted. Returns the names
-    /// of what is no object of ours.
-    async fn load(&self) -> Result<Vec<String>, object_store::Error> {
-        let mut foreign = Vec::new();
-        let listed: Vec<_> = self.objects.list(None).try_collect().await?;
-        for object in listed {
-            let header = match object.location.as_ref().parse::<Uuid>() {
-                Ok(version) if object.size >= Header::SIZE => {
-                    let bytes = self.objects.get_range(&object.location, 0..Header::SIZE).await?;
-                    let size = object.size - Header::SIZE;
-                    Header::decode(&bytes).map(|header| header.meta(version, size, self.limits.ttl))
-                }
-                _ => None,
-            };
-            match header {
-                Some(meta) => {
-                    self.index.adopt(&meta);
-                    if let Some(older) = self.index.insert(meta) {
-                        self.discard_replaced(older).await;
-                    }
-                }
-                None => foreign.push(object.location.to_string()),
+    /// Fills the index. The newest version of a key wins, older ones are deleted.
+    async fn load(&self, metas: Vec<Meta>) {
+        for meta in metas {
+            self.index.adopt(&meta);
+            if let Some(older) = self.index.insert(meta) {
+                self.discard_replaced(older).await;
             }
         }
-        Ok(foreign)
     }
 
     /// Deletes a value: first from the disk, so that nothing that was answered as deleted comes back, nor what it had replaced.
@@ -269,15 +262,49 @@ fn object_path(version: Uuid) -> ObjectPath {
     ObjectPath::from(version.to_string())
 }
 
+fn objects(folder: &Path) -> Result<LocalFileSystem, OpenError> {
+    let objects = LocalFileSystem::new_with_prefix(folder.join(OBJECTS));
+    objects.map(|objects| objects.with_fsync(true)).map_err(|error| unusable(folder, error))
+}
+
+/// What the headers of all objects say. Refuses what is no object of ours.
+async fn read_all(
+    objects: &LocalFileSystem,
+    folder: &Path,
+    ttl: Option<Duration>,
+) -> Result<Vec<Meta>, OpenError> {
+    let listed: Vec<_> = objects.list(None).try_collect().await.map_err(|error| unusable(folder, error))?;
+    let mut metas = Vec::with_capacity(listed.len());
+    for object in listed {
+        let meta = match object.location.as_ref().parse::<Uuid>() {
+            Ok(version) if object.size >= Header::SIZE => {
+                match objects.get_range(&object.location, 0..Header::SIZE).await {
+                    Ok(bytes) => Header::decode(&bytes)
+                        .map(|header| header.meta(version, object.size - Header::SIZE, ttl)),
+                    // Deleted since it was listed, by who has the store open.
+                    Err(object_store::Error::NotFound { .. }) => continue,
+                    Err(error) => return Err(unusable(folder, error)),
+                }
+            }
+            _ => None,
+        };
+        let foreign = || OpenError::Foreign(folder.join(OBJECTS).join(object.location.as_ref()));
+        metas.push(meta.ok_or_else(foreign)?);
+    }
+    Ok(metas)
+}
+
+fn unusable(folder: &Path, error: impl fmt::Display) -> OpenError {
+    OpenError::Folder { path: folder.to_owned(), reason: error.to_string() }
+}
+
 /// One control plane a folder: two would not see each other's uploads.
 fn lock(folder: &Path) -> Result<fs::File, OpenError> {
-    let unusable =
-        |error: io::Error| OpenError::Folder { path: folder.to_owned(), reason: error.to_string() };
-    let file = fs::File::create(folder.join("lock")).map_err(unusable)?;
+    let file = fs::File::create(folder.join(LOCK)).map_err(|error| unusable(folder, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
-        Err(fs::TryLockError::Error(error)) => Err(unusable(error)),
+        Err(fs::TryLockError::Error(error)) => Err(unusable(folder, error)),
     }
 }
 

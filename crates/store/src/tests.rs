@@ -218,7 +218,9 @@ async fn what_is_not_ours_or_of_another_version_is_never_deleted() {
         drop(open(folder.path()).await);
         let path = folder.path().join("objects").join(name);
         fs::write(&path, content).unwrap();
+        let checked = Store::check(folder.path()).await;
         let opened = Store::open(folder.path(), LIMITS).await;
+        assert_eq!(format!("{:?}", checked.err()), format!("{:?}", opened.as_ref().err()));
         // Names with a '#' are hidden by object_store, and in nobody's way.
         assert!(opened.is_ok() == name.contains('#') && path.exists(), "{name}");
     }
@@ -265,7 +267,9 @@ async fn what_has_begun_goes_on_when_nobody_waits_for_it() {
 async fn a_folder_serves_one_store_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
+    put(&store, "a", b"1").await.unwrap();
     assert!(matches!(Store::open(folder.path(), LIMITS).await, Err(OpenError::InUse(_))));
+    Store::check(folder.path()).await.unwrap();
     drop(store);
     open(folder.path()).await;
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run(config: Config) -> ExitCode {
 
 /// False if something could not be tried.
 async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
-    table.row("data folder", folder::writable(&config.data_dir, config.store.data_limit));
+    table.row("data folder", folder::usable(&config.data_dir, config.store.data_limit).await);
     if let Some(path) = &config.api_keys_file {
         let counted = KeysFile::open(path.clone()).map(|file| file.keyring().count());
         table.row(

@@ -50,8 +50,11 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// Print the man page.
-    Man,
+    /// Print the man page, or write it and those of the subcommands into a folder.
+    Man {
+        /// The folder, such as `/usr/local/share/man/man1`.
+        folder: Option<PathBuf>,
+    },
     /// Make keys for callers (`--api-keys-file`).
     #[command(subcommand)]
     Keys(KeysCommand),

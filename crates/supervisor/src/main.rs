@@ -42,7 +42,8 @@ fn main() -> ExitCode {
         }
         Some(Command::Keys(KeysCommand::New { tenant })) => new_key::print(&tenant),
         Some(Command::Completions { shell }) => manual::completions(shell),
-        Some(Command::Man) => manual::man(),
+        Some(Command::Man { folder: None }) => manual::man(),
+        Some(Command::Man { folder: Some(folder) }) => manual::man_pages(&folder),
     }
 }
 

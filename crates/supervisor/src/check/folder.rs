@@ -1,32 +1,32 @@
 //! Whether a control plane could keep data in a folder, without opening it: one may be running in it.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io::Write as _, path::Path};
 
 use nix::{
     sys::statvfs::statvfs,
     unistd::{AccessFlags, access},
 };
+use store::Store;
 
 /// How the folder is, or why it cannot be used.
-pub(super) fn writable(folder: &Path, data_limit: u64) -> Result<String, String> {
+pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, String> {
+    Store::check(folder).await.map_err(|error| error.to_string())?;
     let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be written: {error}", folder.display());
-    let Some(existing) = folder.ancestors().find(|path| path.exists()) else {
-        return Err(cannot(&io::Error::from(io::ErrorKind::NotFound)));
-    };
-    if existing == folder {
-        // Made and gone: access() alone does not tell of a disk that is full or read-only for other reasons.
-        let mut file =
-            tempfile::NamedTempFile::with_prefix_in(".check-", folder).map_err(|error| cannot(&error))?;
-        file.write_all(&[b'x'; 64 << 10])
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(|error| cannot(&error))?;
+    // The root is always there.
+    let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    // Made and gone: access() alone does not tell of a disk that is full or read-only for other reasons.
+    let made = tempfile::tempdir_in(existing).map_err(|error| cannot(&error))?;
+    fs::File::create(made.path().join("file"))
+        .and_then(|mut file| {
+            file.write_all(&[b'x'; 64 << 10])?;
+            file.sync_all()
+        })
+        .map_err(|error| cannot(&error))?;
+    for path in ["objects", "lock", "instance-id"].map(|name| folder.join(name)) {
+        if path.exists() {
+            access(&path, AccessFlags::W_OK).map_err(|error| cannot(&error))?;
+        }
     }
-    let objects = folder.join("objects");
-    let written = if objects.exists() { &objects } else { existing };
-    access(written, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|error| cannot(&error))?;
     let space = statvfs(existing).map_err(|error| cannot(&error))?;
     let free = space.blocks_available() * space.fragment_size();
     let missing = if existing == folder { "" } else { ", which the start makes" };
@@ -36,28 +36,32 @@ pub(super) fn writable(folder: &Path, data_limit: u64) -> Result<String, String>
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
-    #[test]
-    fn a_folder_is_checked_without_leaving_anything_in_it() {
+    #[tokio::test]
+    async fn a_folder_is_checked_without_leaving_anything_in_it() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("objects")).unwrap();
-        assert!(writable(folder.path(), 0).unwrap().ends_with("GiB free"));
-        assert!(writable(folder.path(), u64::MAX).unwrap().ends_with("less than --data-limit"));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(usable(folder.path(), 0).await.unwrap().ends_with("GiB free"));
+        assert!(usable(folder.path(), u64::MAX).await.unwrap().ends_with("less than --data-limit"));
         let missing = folder.path().join("a/b");
-        assert!(writable(&missing, 0).unwrap().contains("which the start makes"));
-        assert!(!missing.exists());
+        assert!(usable(&missing, 0).await.unwrap().contains("which the start makes"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    #[test]
-    fn a_folder_that_is_a_file_is_refused_with_its_name() {
+    #[tokio::test]
+    async fn what_the_start_would_refuse_is_refused_with_its_name() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for path in [file.path().to_owned(), file.path().join("data")] {
-            let error = writable(&path, 0).unwrap_err();
+        let nowhere = Path::new("/proc/no-such-folder").to_owned();
+        for path in [file.path().to_owned(), file.path().join("data"), nowhere] {
+            let error = usable(&path, 0).await.unwrap_err();
             assert!(error.contains(&format!("{} cannot be written", path.display())), "{error}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let foreign = folder.path().join("objects/x");
+        fs::create_dir(foreign.parent().unwrap()).unwrap();
+        fs::write(&foreign, "junk").unwrap();
+        let error = usable(folder.path(), 0).await.unwrap_err();
+        assert!(error.contains(&format!("holds {}", foreign.display())), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
 };
 
@@ -36,6 +37,22 @@ pub(crate) fn man() -> ExitCode {
     }
 }
 
+/// Writes the man pages, section 1, of the whole and of each subcommand.
+pub(crate) fn man_pages(folder: &Path) -> ExitCode {
+    match clap_mangen::generate_to(Cli::command(), folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A closed stderr changes nothing about the status.
+            let _ = writeln!(
+                io::stderr(),
+                "error: the man pages cannot be written into {}: {error}",
+                folder.display()
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn print(text: &[u8]) -> ExitCode {
     match io::stdout().write_all(text) {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,9 +63,20 @@ fn print(text: &[u8]) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::{collections::BTreeSet, fs, process::Command};
 
     use super::*;
+
+    #[test]
+    fn every_subcommand_that_is_shown_has_a_man_page() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(man_pages(folder.path()), ExitCode::SUCCESS);
+        let pages = fs::read_dir(folder.path()).unwrap();
+        let pages: BTreeSet<_> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+        let names = ["", "-check", "-completions", "-health", "-keys", "-keys-new", "-man"];
+        assert_eq!(pages, names.map(|name| format!("code-sandbox{name}.1")).into());
+        assert_eq!(man_pages(&folder.path().join("missing")), ExitCode::FAILURE);
+    }
 
     #[test]
     fn bash_completes_flags_and_what_comes_after_a_subcommand() {
