@@ -6,13 +6,15 @@
 pub(crate) mod answers;
 mod limits;
 
+use serde_json::Value;
 use utoipa::{
     IntoResponses, OpenApi as _,
     openapi::{
-        Object, OpenApi, RefOr, Required, Response, Type,
+        Object, ObjectBuilder, OpenApi, RefOr, Required, Response, Type,
         extensions::Extensions,
         header::HeaderBuilder,
         path::{Operation, ParameterBuilder, ParameterIn, PathItem},
+        schema::SchemaType,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -79,6 +81,11 @@ pub(crate) fn complete(document: &mut OpenApi, app: &App) {
         // The router's wildcard: to clients it is a part of the path like any other.
         document.paths.paths.insert(path.replace("{*", "{"), item);
     }
+}
+
+/// A field that holds any JSON value of these types: utoipa's derive leaves its example out.
+pub(crate) fn anything(of: impl Into<SchemaType>, description: &str, example: Value) -> Object {
+    ObjectBuilder::new().schema_type(of.into()).description(Some(description)).examples([example]).build()
 }
 
 fn text() -> Object {

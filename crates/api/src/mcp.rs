@@ -38,9 +38,13 @@ use rmcp::{
     },
 };
 use serde::Deserialize;
+use serde_json::json;
 use telemetry::traces::RequestTrace;
 use tower::Service;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, Type, schema::SchemaType},
+};
 use uuid::Uuid;
 
 use self::calls::{CallId, Calls};
@@ -97,15 +101,28 @@ struct Message {
     /// `2.0`.
     #[schema(pattern = r"^2\.0$", examples("2.0"))]
     jsonrpc: String,
-    /// Number or text that comes back with the result.
-    #[schema(value_type = Value, required = false, examples(1))]
+    #[schema(schema_with = id, required = false)]
     id: (),
     /// Such as `initialize`, `tools/list`, `tools/call`.
     #[schema(examples("tools/list"))]
     method: String,
-    /// As the method needs them.
-    #[schema(value_type = Object, required = false)]
+    #[schema(schema_with = params, required = false)]
     params: (),
+}
+
+fn id() -> Object {
+    let id = "Number or text: the request's, which comes back with what answers it.";
+    document::anything(SchemaType::AnyValue, id, json!(1))
+}
+
+fn params() -> Object {
+    let call = json!({ "name": "execute_python", "arguments": { "code": "1 + 1" } });
+    document::anything(Type::Object, "As the method needs them.", call)
+}
+
+fn error() -> Object {
+    let refusal = json!({ "code": -32022, "message": "Unsupported protocol version" });
+    document::anything(Type::Object, "Its `code`, its `message`, and `data` that tells more.", refusal)
 }
 
 /// Why a message is not taken.
@@ -116,18 +133,22 @@ struct Message {
 enum Refusal {
     /// It answers no request.
     Words(Problem),
-    /// It answers a request, as JSON-RPC has it.
-    Answer {
-        /// `2.0`.
-        #[schema(pattern = r"^2\.0$", examples("2.0"))]
-        jsonrpc: String,
-        /// The request's.
-        #[schema(value_type = Value, examples(1))]
-        id: (),
-        /// Its `code`, its `message`, and `data` that tells more.
-        #[schema(value_type = Object, examples(json!({ "code": -32022, "message": "Unsupported protocol version" })))]
-        error: (),
-    },
+    /// It answers a request.
+    Answer(RequestRefusal),
+}
+
+/// Why a request is not taken, as JSON-RPC has it.
+#[derive(ToSchema)]
+#[schema(as = McpRequestRefusal)]
+#[expect(dead_code, reason = "as above")]
+struct RequestRefusal {
+    /// `2.0`.
+    #[schema(pattern = r"^2\.0$", examples("2.0"))]
+    jsonrpc: String,
+    #[schema(schema_with = id)]
+    id: (),
+    #[schema(schema_with = error)]
+    error: (),
 }
 
 /// What goes along with a request, from its body to its answer.

@@ -17,7 +17,7 @@ use super::{
     files::{Figure, FileToWrite, OutputFile},
     report::{Display, Omitted, Status, Truncated, Usage},
 };
-use crate::{caller::Caller, error::ApiError};
+use crate::{caller::Caller, document, error::ApiError};
 
 /// Code to run.
 #[derive(ToSchema)]
@@ -60,11 +60,8 @@ fn input_data() -> Object {
 }
 
 fn result() -> Object {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
-        .description(Some("The variables left at the end; null unless `status` is `ok`."))
-        .examples([json!({ "total": 6 })])
-        .build()
+    let description = "The variables left at the end; null unless `status` is `ok`.";
+    document::anything(SchemaType::from_iter([Type::Object, Type::Null]), description, json!({ "total": 6 }))
 }
 
 /// Parses and validates a request body, within what this caller may ask for; what the code may read of uploaded data is for the

@@ -9,10 +9,13 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 use serde_json::{Value, json, value::RawValue};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, schema::SchemaType},
+};
 
 use super::list::{each, items};
-use crate::{error::ApiError, json_check::check_text};
+use crate::{document, error::ApiError, json_check::check_text};
 
 /// One thing wrong with a request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -26,9 +29,12 @@ pub(crate) struct FieldError {
     /// What, in Pydantic's words for programs.
     #[schema(value_type = String, examples("extra_forbidden"))]
     r#type: &'static str,
-    /// What was sent there, cut if it is long.
-    #[schema(value_type = Value, examples(5))]
+    #[schema(schema_with = input, required)]
     input: Value,
+}
+
+fn input() -> Object {
+    document::anything(SchemaType::AnyValue, "What was sent there, cut if it is long.", json!(5))
 }
 
 /// `timeout: Input should be greater than 0`.

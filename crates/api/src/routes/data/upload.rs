@@ -59,7 +59,7 @@ struct Anything(Vec<u8>);
 #[expect(dead_code, reason = "says what `receive_form` takes")]
 struct UploadForm {
     /// The file, with its name; it is kept with the content type that the form says it has.
-    #[schema(value_type = String, format = Binary, required = false)]
+    #[schema(value_type = String, format = Binary, required = false, examples("month,sales\n1,3\n2,5\n"))]
     file: Vec<u8>,
     /// The field may have any other name.
     #[serde(flatten)]
