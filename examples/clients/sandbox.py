@@ -77,5 +77,7 @@ if __name__ == "__main__":
     try:
         given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
         sys.exit(show(Sandbox().run(sys.stdin.read(), input_data=given)))
+    except json.JSONDecodeError as error:
+        sys.exit(f"the argument is not JSON: {error}")
     except (Refused, httpx.TransportError) as error:
         sys.exit(f"no answer: {error}")

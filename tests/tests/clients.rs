@@ -116,6 +116,10 @@ async fn one_program(client: impl Fn(&Product) -> Client) {
     assert!(text(&wrong.stderr).ends_with("error: ZeroDivisionError: division by zero\n"), "{wrong:?}");
     assert_eq!(wrong.status.code(), Some(1));
 
+    let misused = client(&product).run(&["{"], "a = 1").await;
+    assert_eq!(text(&misused.stderr).lines().count(), 1, "{misused:?}");
+    assert_eq!((misused.status.code(), text(&misused.stdout)), (Some(1), ""));
+
     let refused = client(&product).run(&[], &format!("#{}", "x".repeat(2000))).await;
     assert!(
         text(&refused.stderr).contains("no answer: ") && text(&refused.stderr).contains("413"),

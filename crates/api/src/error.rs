@@ -214,6 +214,8 @@ impl ApiError {
             Self::Read(ReadError(source)) => error!(error = %source, "download failed"),
             Self::Delete(DeleteError::Disk(source)) => error!(error = %source, "deletion failed"),
             Self::Delete(error @ DeleteError::Aborted) => error!(%error, "deletion failed"),
+            // That it shuts down the log says once.
+            Self::Unhealthy(Unhealthy::Draining) => {}
             Self::Unhealthy(error) => error!(%error, "unhealthy"),
             // Executions are logged by the engine's events, panics by the panic hook.
             _ => {}

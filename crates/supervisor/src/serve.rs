@@ -112,7 +112,9 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
             // The trial's container goes as well.
             engine.drain(Duration::ZERO, &impatient).await;
             dismiss(undertaker, &engine);
-            return Ok(unproven.transpose().map(|_| ())?);
+            unproven.transpose()?;
+            info!("stopped before it was ready");
+            return Ok(());
         }
     }
 
