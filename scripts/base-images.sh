@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The two images that the Dockerfiles start from. Pulled where a registry answers; elsewhere made here, from Debian's
 # packages and the Rust toolchain of this machine, under the same names. An image that is already there is left alone.
+# `base-images.sh NAME`: that one alone.
 set -euo pipefail
 source "$(dirname "$0")/project.sh"
 
@@ -103,7 +104,8 @@ make_rust() {
     docker build --quiet --label "$made_by_label" -f rust-stand-in.Dockerfile -t "$rust_image" -
 }
 
-for image in "$debian_image" "$rust_image"; do
+[ $# -gt 0 ] || set -- "$debian_image" "$rust_image"
+for image; do
   have_image "$image" && continue
   say "$image is not here: pulling it"
   pull "$image" && continue

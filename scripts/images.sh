@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds the images whose inputs have changed since they were built. `images.sh runner` builds the runner image alone.
+# FEATURES=otlp builds that into the control plane (docs/operations/traces.md).
 set -euo pipefail
 source "$(dirname "$0")/project.sh"
 
 inputs_label=code-sandbox.inputs
+features=${FEATURES:-}
 
 # The build reaches the package registries with the authorities that this machine trusts (certs/README.md).
 copy_authorities() {
@@ -43,20 +45,41 @@ build() {
   fi
   say "building $image"
   previous=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null) || previous=
-  docker build --label "$inputs_label=$inputs" -f "$dockerfile" -t "$image" . >&2 ||
+  docker build --label "$inputs_label=$inputs" ${features:+--build-arg "FEATURES=$features"} -f "$dockerfile" -t "$image" . >&2 ||
     fail "$image could not be built: see above"
   [ "$previous" != "$(docker image inspect --format '{{.Id}}' "$image")" ] || previous=
   forget_superseded "$previous" "${@:4}"
   say "$image is built ($((SECONDS - started)) s)"
 }
 
-wanted=${1:-all}
-scripts/base-images.sh
-copy_authorities
-build "$runner_image" Dockerfile.runner \
-  "$(fingerprint "$debian_image" -- Dockerfile.runner runner-image/requirements.txt runner-image/build runner-image/runner)" \
-  wheels root runner
-[ "$wanted" = runner ] ||
+build_runner() {
+  build "$runner_image" Dockerfile.runner \
+    "$(fingerprint "$debian_image" -- Dockerfile.runner runner-image/requirements.txt runner-image/build runner-image/runner)" \
+    wheels root runner
+}
+
+build_api() {
+  scripts/base-images.sh "$rust_image"
   build "$api_image" Dockerfile.api \
-    "$(fingerprint "$debian_image" "$rust_image" -- Dockerfile.api Cargo.toml Cargo.lock tests/Cargo.toml crates)" \
+    "$(fingerprint "$debian_image" "$rust_image" -- Dockerfile.api Cargo.toml Cargo.lock tests/Cargo.toml crates)${features:+ $features}" \
     manifests build
+}
+
+scripts/base-images.sh "$debian_image"
+copy_authorities
+# At the same time: the one waits for the network and the disk, the other for the processors. Each is a process group, which ends with
+# this script.
+set -m
+builds=
+trap 'for build in $builds; do kill -- "-$build" 2>/dev/null || true; done' EXIT
+{ build_runner 2>&1 | sed -u 's/^/runner: /' >&2; } &
+builds=$!
+if [ "${1:-all}" != runner ]; then
+  { build_api 2>&1 | sed -u 's/^/api: /' >&2; } &
+  builds+=" $!"
+fi
+failed=0
+for build in $builds; do
+  wait "$build" || failed=1
+done
+exit "$failed"

@@ -37,11 +37,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 compose_name() { if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi; }
 
 compose() {
-  if docker compose version >/dev/null 2>&1; then
-    docker compose "$@"
-  else
-    docker-compose "$@"
-  fi
+  local tool
+  read -ra tool <<<"$(compose_name)"
+  "${tool[@]}" "$@"
 }
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
