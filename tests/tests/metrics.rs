@@ -1,9 +1,12 @@
 //! `/metrics` against what really happened: to executions, and to containers by the engine's own count.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use e2e::{Product, docker, eventually};
+use nix::sys::signal::Signal;
+use reqwest::StatusCode;
 use serde_json::json;
+use tokio::process::Command;
 
 /// The value of one series.
 #[expect(clippy::unwrap_used, reason = "part of a test")]
@@ -55,4 +58,32 @@ async fn counters_say_what_happened_to_executions_and_their_containers() {
     })
     .await;
     product.stop().await;
+}
+
+/// By Prometheus' own grammar: tests/metrics/expressions.py says what is checked.
+#[tokio::test]
+async fn the_dashboard_and_the_alerts_ask_only_for_what_is_there() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = tests.join("../target/tools/venv/bin/python");
+    assert!(python.exists(), "{} is missing: scripts/e2e.sh installs it", python.display());
+    let mut product = Product::start(&["--pool-size", "1"]).await;
+    // An unhealthy service is part of what they ask for.
+    let running = product.begin(&json!({ "code": "import time; time.sleep(10)" }));
+    product.running().await;
+    product.signal(Signal::SIGTERM);
+    eventually("it drains", Duration::from_secs(5), async || {
+        product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::SERVICE_UNAVAILABLE)
+    })
+    .await;
+    let check = Command::new(python)
+        .arg(tests.join("metrics/expressions.py"))
+        .arg(product.url("/metrics"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output();
+    let check = check.await.expect("Python");
+    let told = String::from_utf8_lossy(&check.stderr);
+    assert!(check.status.success(), "{told}");
+    product.signal(Signal::SIGTERM);
+    assert!(product.wait(Duration::from_secs(20)).await.success());
+    drop(running);
 }
