@@ -117,8 +117,8 @@ impl Drop for Container {
 }
 
 /// Names of the containers somebody owns: whatever else carries our label is an orphan.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Owned(Arc<Mutex<HashSet<ContainerName>>>);
+#[derive(Debug, Default)]
+pub(crate) struct Owned(Mutex<HashSet<ContainerName>>);
 
 impl Owned {
     /// Must come before the container is created, or a sweep could take it for an orphan. False if it is known already.

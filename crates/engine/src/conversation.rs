@@ -183,10 +183,7 @@ impl Conversation {
 
     /// Has the runner import a module. The inner value says why it could not; none if the runner is no longer one.
     pub(crate) async fn preload(&mut self, module: &str) -> Option<Option<String>> {
-        let mut buffer = BytesMut::new();
-        self.encode(ToRunner::Preload(Preload { module: module.to_owned() }), &mut buffer).ok()?;
-        self.input.write_all_buf(&mut buffer).await.ok()?;
-        self.input.flush().await.ok()?;
+        self.write(ToRunner::Preload(Preload { module: module.to_owned() })).await.ok()?;
         match self.incoming.next().await {
             Ok(FromRunner::Preloaded(preloaded)) if preloaded.module == module => Some(preloaded.error),
             _ => None,
@@ -263,13 +260,16 @@ impl Conversation {
         self.codec.encode(Frame::from(message), buffer).map_err(io::Error::other)
     }
 
+    async fn write(&mut self, message: ToRunner) -> io::Result<()> {
+        let mut buffer = BytesMut::new();
+        self.encode(message, &mut buffer)?;
+        self.input.write_all_buf(&mut buffer).await?;
+        self.input.flush().await
+    }
+
     /// If it cannot be sent, the pipe ends or the deadline comes.
     async fn say(&mut self, message: ToRunner, deadline: Instant) {
-        let mut buffer = BytesMut::new();
-        if self.encode(message, &mut buffer).is_ok() {
-            let _ = time::timeout_at(deadline, self.input.write_all_buf(&mut buffer)).await;
-            let _ = time::timeout_at(deadline, self.input.flush()).await;
-        }
+        let _ = time::timeout_at(deadline, self.write(message)).await;
     }
 
     async fn collect(

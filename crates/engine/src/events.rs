@@ -38,8 +38,8 @@ pub enum Event<'a> {
     DriverCalled { call: Call, took: Duration, failed: bool },
     /// A container was started, its runner included.
     ContainerStarted { container: &'a ContainerName, took: Duration },
-    /// A container could not be started; so long none is started that nobody waits for.
-    StartFailed { error: &'a dyn std::error::Error, retry_in: Duration },
+    /// A container could not be started; so long none is started that nobody waits for. A refill: nobody did for this one.
+    StartFailed { error: &'a dyn std::error::Error, retry_in: Duration, refill: bool },
     /// A container that stood ready has ended by itself, or was killed.
     WarmContainerDied,
     /// A module cannot be preloaded; containers do without it.

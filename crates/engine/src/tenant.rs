@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use store::SpaceName;
+
 /// One of those who share the service: what is one's is invisible to the others. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant(Arc<str>);
@@ -15,8 +17,6 @@ pub struct InvalidTenant;
 const SERVICE: &str = "(service)";
 
 impl Tenant {
-    const LONGEST: usize = 64;
-
     /// Everybody, where no keys tell one from the other; also what a tenant of this name has.
     pub fn everyone() -> Self {
         Self("default".into())
@@ -40,32 +40,14 @@ impl Tenant {
 impl TryFrom<&str> for Tenant {
     type Error = InvalidTenant;
 
+    /// What names a tenant names its space.
     fn try_from(name: &str) -> Result<Self, InvalidTenant> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let valid = (1..=Self::LONGEST).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.chars().all(allowed);
-        if valid { Ok(Self(name.into())) } else { Err(InvalidTenant) }
+        SpaceName::try_from(name).map(|_| Self(name.into())).map_err(|_| InvalidTenant)
     }
 }
 
 impl fmt::Display for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_short_plain_and_begins_with_a_letter_or_digit() {
-        for name in ["a", "team-7", "A.b_c", &"x".repeat(64)] {
-            assert_eq!(Tenant::try_from(name).unwrap().as_str(), name);
-        }
-        for name in ["", ".", "..", "-a", "a b", "a/b", "ä", "(service)", &"x".repeat(65)] {
-            assert_eq!(Tenant::try_from(name), Err(InvalidTenant), "{name}");
-        }
     }
 }

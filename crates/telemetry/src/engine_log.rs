@@ -1,7 +1,7 @@
 //! What happens in the engine, as log lines.
 
 use engine::events::{Event, Observer};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info, trace, warn};
 
 /// Writes the engine's events to the log.
 #[derive(Clone, Copy, Debug)]
@@ -29,14 +29,14 @@ impl Observer for EngineLog {
                 warn!(execution.id = %id, attempt, "container died before the code started: trying another");
             }
             Event::DataUnreadable { id, error } => {
-                error!(execution.id = %id, error = %error.0, "stored data cannot be read");
+                error!(execution.id = %id, %error, "stored data cannot be read");
             }
             Event::ContainerStarted { container, took } => {
                 debug!(%container, duration_ms = took.as_secs_f64() * 1e3, "container started");
             }
-            Event::StartFailed { error, retry_in } => {
+            Event::StartFailed { error, retry_in, refill } => {
                 let retry_in_ms = retry_in.as_secs_f64() * 1e3;
-                warn!(%error, retry_in_ms, "container could not be started");
+                warn!(%error, retry_in_ms, refill, "container could not be started");
             }
             Event::WarmContainerDied => warn!("a container that stood ready has ended: replacing it"),
             Event::PreloadFailed { module, error } => {
@@ -60,9 +60,11 @@ impl Observer for EngineLog {
             Event::DrainIncomplete => {
                 error!("gave up waiting for containers to be removed: the next start removes them");
             }
+            Event::PhaseLeft { phase, took, passed } => {
+                trace!(phase = phase.as_str(), duration_ms = took.as_secs_f64() * 1e3, passed, "phase left");
+            }
             // For metrics and traces: every execution has several.
             Event::PhaseEntered { .. }
-            | Event::PhaseLeft { .. }
             | Event::LetGo { .. }
             | Event::Removed { .. }
             | Event::Leased { .. }

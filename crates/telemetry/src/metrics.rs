@@ -75,31 +75,33 @@ impl Metrics {
 impl Observer for Metrics {
     fn observe(&self, event: &Event<'_>) {
         let Inner { executions, containers, .. } = &*self.0;
-        match event {
-            Event::PhaseEntered { phase } => executions.entered(*phase),
-            Event::PhaseLeft { phase, took, passed } => executions.left(*phase, *took, *passed),
-            Event::Executed { status, took, .. } => executions.executed(*status, *took),
-            Event::NotExecuted { error, .. } => executions.not_executed(error),
-            Event::Abandoned { .. } => executions.abandoned(),
-            Event::Retried { .. } => executions.retried(),
-            Event::DataUnreadable { .. } => executions.data_unreadable(),
-            Event::Leased { supply } => containers.leased(*supply),
-            Event::Standing { by_level } => containers.standing(by_level),
-            Event::DriverCalled { call, took, failed } => containers.called(*call, *took, *failed),
-            Event::ContainerStarted { took, .. } => containers.started(*took),
-            Event::StartFailed { .. } => containers.start_failed(),
-            Event::WarmContainerDied => containers.died(),
-            Event::PreloadFailed { .. } => containers.preload_failed(),
-            Event::ResizeFailed { .. } => containers.resize_failed(),
-            Event::RemovalFailed { .. } => containers.removal_failed(),
-            Event::Quarantined { .. } => containers.quarantined(),
-            Event::QuarantineEnded { .. } => containers.quarantine_ended(),
-            Event::Orphans { count } => containers.orphaned(*count),
-            Event::SweepFailed { .. } => containers.sweep_failed(),
+        let counter = match event {
+            Event::PhaseEntered { phase } => return executions.entered(*phase),
+            Event::PhaseLeft { phase, took, passed } => return executions.left(*phase, *took, *passed),
+            Event::Executed { status, took, .. } => return executions.executed(*status, *took),
+            Event::NotExecuted { error, .. } => return executions.not_executed(error),
+            Event::Leased { supply } => return containers.leased(*supply),
+            Event::Standing { by_level } => return containers.standing(by_level),
+            Event::DriverCalled { call, took, failed } => return containers.called(*call, *took, *failed),
+            Event::ContainerStarted { took, .. } => return containers.started(*took),
+            Event::StartFailed { refill, .. } => return containers.start_failed(*refill),
+            Event::Quarantined { .. } => return containers.quarantined(),
+            Event::QuarantineEnded { .. } => return containers.quarantine_ended(),
+            Event::Orphans { count } => return containers.orphaned(*count),
+            Event::Abandoned { .. } => &executions.abandoned,
+            Event::Retried { .. } => &executions.retried,
+            Event::DataUnreadable { .. } => &executions.data_failures,
+            Event::WarmContainerDied => &containers.deaths,
+            Event::PreloadFailed { .. } => &containers.preload_failures,
+            Event::ResizeFailed { .. } => &containers.resize_failures,
+            Event::RemovalFailed { .. } => &containers.removal_failures,
+            Event::SweepFailed { .. } => &containers.sweep_failures,
             // Standing and the phases tell it at every moment; after an incomplete drain nobody asks any more.
             Event::PoolWarm { .. } | Event::LetGo { .. } | Event::Removed { .. } | Event::DrainIncomplete => {
+                return;
             }
-        }
+        };
+        counter.inc();
     }
 }
 

@@ -206,24 +206,16 @@ impl Actor {
             busy: kept.busy,
             old: now.duration_since(kept.since) >= self.max_age,
         };
-        // Those whose own container is being started are no longer in the queue, but count among the starts.
-        let served = Waiting { level: 0, leaves: Leaves::Nothing, special: true, served: true };
-        let special_starts = state.starts.len() - state.shared_starts.len();
         let waiting = |waiter: &Waiter| Waiting {
             level: waiter.level,
             leaves: waiter.leaves,
             special: waiter.special.is_some(),
-            served: false,
         };
         Situation {
             standing: state.standing.iter().map(standing).collect(),
-            waiting: state
-                .waiting
-                .iter()
-                .map(waiting)
-                .chain(std::iter::repeat_n(served, special_starts))
-                .collect(),
+            waiting: state.waiting.iter().map(waiting).collect(),
             starting: state.shared_starts.len(),
+            special_starts: state.starts.len() - state.shared_starts.len(),
             slots: self.launcher.slots.free(),
             calm: self.pace.calm_at(now).is_none(),
             at_ease: self.pace.at_ease_at(now).is_none(),

@@ -42,8 +42,6 @@ pub(super) struct Waiting {
     pub(super) leaves: Leaves,
     /// Needs a container that is started for it alone.
     pub(super) special: bool,
-    /// That one is being started.
-    pub(super) served: bool,
 }
 
 /// Everything a decision rests on.
@@ -55,6 +53,8 @@ pub(super) struct Situation {
     pub(super) waiting: Vec<Waiting>,
     /// Starts under way that anybody may have.
     pub(super) starting: usize,
+    /// Others under way, each for a request that waits for it alone and no longer in `waiting`.
+    pub(super) special_starts: usize,
     /// Containers that may still be created.
     pub(super) slots: usize,
     /// Nothing was leased for a moment.
@@ -82,12 +82,11 @@ impl Policy {
         let mut actions = Vec::new();
         let mut free: Vec<(usize, Standing)> =
             situation.standing.iter().copied().enumerate().filter(|(_, container)| !container.busy).collect();
-        let mut special_starts = situation.waiting.iter().filter(|waiting| waiting.served).count();
-        let mut slots = situation.slots;
+        let Situation { mut special_starts, mut slots, .. } = *situation;
         // Until somebody waits for a start.
         let (mut unserved, mut at_once) = (0, None);
 
-        for (index, waiting) in situation.waiting.iter().enumerate().filter(|(_, waiting)| !waiting.served) {
+        for (index, waiting) in situation.waiting.iter().enumerate() {
             let left_to_others = if waiting.leaves.is_further() { self.reserve() } else { 0 };
             if waiting.special {
                 let starts = self.starts_for(waiting, situation.pausing);
@@ -107,7 +106,8 @@ impl Policy {
             }
         }
 
-        let somebody_waits = unserved > 0 || situation.waiting.iter().any(|waiting| waiting.special);
+        let somebody_waits =
+            unserved > 0 || special_starts > 0 || situation.waiting.iter().any(|waiting| waiting.special);
         let busy = situation.standing.iter().filter(|container| container.busy).count();
         let kept = free.len() + busy;
         let missing = (unserved + self.size).saturating_sub(kept + situation.starting);
@@ -184,6 +184,7 @@ impl Policy {
     /// Whether everything is as warm as it gets.
     pub(super) fn is_at_rest(&self, situation: &Situation) -> bool {
         situation.waiting.is_empty()
+            && situation.special_starts == 0
             && situation.standing.len() >= self.size
             && situation.standing.iter().all(|container| !container.busy && container.level >= self.levels)
     }

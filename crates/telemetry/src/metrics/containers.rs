@@ -18,23 +18,27 @@ use super::label::{Buckets, ByLabel, counter, counters, durations};
 /// A start or a call to Docker that takes longer is told as that alone.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Whom a container is started for: a request that waits, or the pool.
+const REQUEST: &str = "request";
+const REFILL: &str = "refill";
+
 #[derive(Debug)]
 pub(super) struct Containers {
     /// By the number of modules they have.
     standing: Vec<Gauge>,
     leases: ByLabel<Counter>,
     start_duration: Histogram,
-    start_failures: Counter,
-    deaths: Counter,
-    preload_failures: Counter,
-    resize_failures: Counter,
+    start_failures: ByLabel<Counter>,
+    pub(super) deaths: Counter,
+    pub(super) preload_failures: Counter,
+    pub(super) resize_failures: Counter,
     call_duration: ByLabel<Histogram, Buckets>,
     call_errors: ByLabel<Counter>,
-    removal_failures: Counter,
+    pub(super) removal_failures: Counter,
     quarantined: Gauge,
     quarantines: Counter,
     orphans: Counter,
-    sweep_failures: Counter,
+    pub(super) sweep_failures: Counter,
 }
 
 impl Containers {
@@ -74,6 +78,13 @@ impl Containers {
             calls(),
             &buckets,
         );
+        let start_failures = counters(
+            registry,
+            "container_start_failures",
+            "Starts of containers that failed, by whom they were for",
+            "purpose",
+            [REQUEST, REFILL],
+        );
         let quarantined = Gauge::default();
         registry.register(
             "quarantined_containers",
@@ -85,7 +96,7 @@ impl Containers {
             standing,
             leases,
             start_duration,
-            start_failures: counter("container_start_failures", "Starts of containers that failed"),
+            start_failures,
             deaths: counter("pool_deaths", "Containers that ended while they stood ready"),
             preload_failures: counter("preload_failures", "Modules that could not be imported ahead"),
             resize_failures: counter("resize_failures", "Containers that could not be given more memory"),
@@ -126,24 +137,8 @@ impl Containers {
         self.start_duration.observe(took.as_secs_f64());
     }
 
-    pub(super) fn start_failed(&self) {
-        self.start_failures.inc();
-    }
-
-    pub(super) fn died(&self) {
-        self.deaths.inc();
-    }
-
-    pub(super) fn preload_failed(&self) {
-        self.preload_failures.inc();
-    }
-
-    pub(super) fn resize_failed(&self) {
-        self.resize_failures.inc();
-    }
-
-    pub(super) fn removal_failed(&self) {
-        self.removal_failures.inc();
+    pub(super) fn start_failed(&self, refill: bool) {
+        self.start_failures.of(if refill { REFILL } else { REQUEST }).inc();
     }
 
     pub(super) fn quarantined(&self) {
@@ -157,9 +152,5 @@ impl Containers {
 
     pub(super) fn orphaned(&self, count: usize) {
         self.orphans.inc_by(count as u64);
-    }
-
-    pub(super) fn sweep_failed(&self) {
-        self.sweep_failures.inc();
     }
 }

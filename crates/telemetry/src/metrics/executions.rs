@@ -20,9 +20,9 @@ pub(super) struct Executions {
     by_status: ByLabel<Counter>,
     refused: ByLabel<Counter>,
     failed: ByLabel<Counter>,
-    abandoned: Counter,
-    retried: Counter,
-    data_failures: Counter,
+    pub(super) abandoned: Counter,
+    pub(super) retried: Counter,
+    pub(super) data_failures: Counter,
     duration: Histogram,
     in_phase: ByLabel<Gauge>,
     phase_duration: ByLabel<Histogram, Buckets>,
@@ -130,17 +130,5 @@ impl Executions {
             ExecuteError::Pack(_) => (&self.failed, "pack"),
         };
         counters.of(reason).inc();
-    }
-
-    pub(super) fn abandoned(&self) {
-        self.abandoned.inc();
-    }
-
-    pub(super) fn retried(&self) {
-        self.retried.inc();
-    }
-
-    pub(super) fn data_unreadable(&self) {
-        self.data_failures.inc();
     }
 }

@@ -25,44 +25,37 @@ pub struct Levels {
 }
 
 type Level = Gauge<u64, AtomicU64>;
+type Read = fn(&Levels) -> u64;
 
 #[derive(Debug)]
-pub(super) struct LevelGauges {
-    containers: Level,
-    store_values: Level,
-    store_bytes: Level,
-    store_limit: Level,
-    body_bytes: Level,
-    body_limit: Level,
-}
+pub(super) struct LevelGauges(Vec<(Level, Read)>);
 
 impl LevelGauges {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let mut gauge = |name, help, unit: Option<Unit>| {
+        let mut gauges = Self(Vec::new());
+        let mut add = |name, help, unit, read: Read| {
             let gauge = Level::default();
             match unit {
                 Some(unit) => registry.register_with_unit(name, help, unit, gauge.clone()),
                 None => registry.register(name, help, gauge.clone()),
             }
-            gauge
+            gauges.0.push((gauge, read));
         };
-        Self {
-            containers: gauge("containers", "Containers of this control plane, in whatever state", None),
-            store_values: gauge("store_values", "Stored values", None),
-            store_bytes: gauge("store", "Room that stored values and uploads take", Some(Unit::Bytes)),
-            store_limit: gauge("store_limit", "Room that they may take", Some(Unit::Bytes)),
-            body_bytes: gauge("request_body", "Memory held for request bodies", Some(Unit::Bytes)),
-            body_limit: gauge("request_body_limit", "Memory that may be held for them", Some(Unit::Bytes)),
-        }
+        let bytes = || Some(Unit::Bytes);
+        add("containers", "Containers of this control plane, in whatever state", None, |levels| {
+            levels.containers
+        });
+        add("store_values", "Stored values", None, |levels| levels.store_values);
+        add("store", "Room that stored values and uploads take", bytes(), |levels| levels.store_bytes);
+        add("store_limit", "Room that they may take", bytes(), |levels| levels.store_limit);
+        add("request_body", "Memory held for request bodies", bytes(), |levels| levels.body_bytes);
+        add("request_body_limit", "Memory that may be held for them", bytes(), |levels| levels.body_limit);
+        gauges
     }
 
     pub(super) fn set(&self, levels: &Levels) {
-        let Levels { containers, store_values, store_bytes, store_limit, body_bytes, body_limit } = *levels;
-        self.containers.set(containers);
-        self.store_values.set(store_values);
-        self.store_bytes.set(store_bytes);
-        self.store_limit.set(store_limit);
-        self.body_bytes.set(body_bytes);
-        self.body_limit.set(body_limit);
+        for (gauge, read) in &self.0 {
+            gauge.set(read(levels));
+        }
     }
 }

@@ -8,18 +8,13 @@ use super::Arrived;
 
 /// Where spans would go.
 #[derive(Clone, Debug, Default)]
-pub struct Traces;
+pub struct Traces(());
 
 /// A request's part of no trace.
 #[derive(Clone, Debug)]
 pub struct RequestTrace;
 
 impl Traces {
-    /// None are made.
-    pub fn off() -> Self {
-        Self
-    }
-
     /// A request has arrived.
     pub fn begin(&self, _: Arrived<'_>) -> RequestTrace {
         RequestTrace

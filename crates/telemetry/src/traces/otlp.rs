@@ -34,7 +34,7 @@ const SERVICE: &str = "code-sandbox";
 /// How long the last spans may take to be sent.
 const LAST_SPANS: Duration = Duration::from_secs(5);
 
-/// Where spans go. Cheap to clone.
+/// Where spans go; by default there are none. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Traces(Option<Exporting>);
 
@@ -56,11 +56,6 @@ pub struct InvalidEndpoint(ExporterBuildError);
 pub struct RequestTrace(Option<Context>);
 
 impl Traces {
-    /// None are made.
-    pub fn off() -> Self {
-        Self(None)
-    }
-
     /// Traces to the collector at this address, such as `http://collector:4318`. Does not connect yet.
     pub fn export_to(endpoint: &str) -> Result<Self, InvalidEndpoint> {
         let exporter = SpanExporter::builder()

@@ -77,9 +77,11 @@ impl Actor {
             }
             Err(error) => {
                 let retry_in = self.refills.failed(&error);
-                self.observer.observe(&Event::StartFailed { error: &error, retry_in });
                 // One failure, one answer: the next in line has its own start.
-                match waiter.or_else(|| self.next_in_line()) {
+                let waiter = waiter.or_else(|| self.next_in_line());
+                let refill = waiter.is_none();
+                self.observer.observe(&Event::StartFailed { error: &error, retry_in, refill });
+                match waiter {
                     Some(mut waiter) if was_killed(&error) && waiter.losses < LOSSES => {
                         waiter.losses += 1;
                         self.state.waiting.push_front(waiter);

@@ -11,7 +11,7 @@ fn ready(level: usize) -> Standing {
 }
 
 fn wants(level: usize) -> Waiting {
-    Waiting { level, leaves: Leaves::Nothing, special: false, served: false }
+    Waiting { level, leaves: Leaves::Nothing, special: false }
 }
 
 fn further() -> Waiting {
@@ -24,6 +24,7 @@ fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
         standing,
         waiting,
         starting: 0,
+        special_starts: 0,
         slots: 10,
         calm: true,
         at_ease: true,
@@ -188,8 +189,10 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         old,
     });
     let leaves = prop::sample::select(vec![Leaves::Nothing, Leaves::LastContainer, Leaves::LastStart]);
-    let waiting = (0..4_usize, leaves, any::<[bool; 2]>()).prop_map(|(level, leaves, [special, served])| {
-        Waiting { level, leaves, special, served: special && served }
+    let waiting = (0..4_usize, leaves, any::<bool>()).prop_map(|(level, leaves, special)| Waiting {
+        level,
+        leaves,
+        special,
     });
     let policy = (0..8_usize, 0..4_usize, 1..4_usize).prop_map(|(size, levels, at_once)| Policy {
         size,
@@ -197,9 +200,26 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, 0..4_usize, 0..12_usize, any::<bool>(), any::<[bool; 3]>()).prop_map(
-        |(policy, (standing, waiting), starting, slots, calm, [at_ease, backing_off, pausing])| {
-            (policy, Situation { standing, waiting, starting, slots, calm, at_ease, backing_off, pausing })
+    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 4]>()).prop_map(
+        |(
+            policy,
+            (standing, waiting),
+            [starting, special_starts],
+            slots,
+            [calm, at_ease, backing_off, pausing],
+        )| {
+            let situation = Situation {
+                standing,
+                waiting,
+                starting,
+                special_starts,
+                slots,
+                calm,
+                at_ease,
+                backing_off,
+                pausing,
+            };
+            (policy, situation)
         },
     )
 }
@@ -241,21 +261,21 @@ proptest! {
     fn starts_keep_to_their_limits((policy, situation) in any_situation()) {
         let actions = policy.decide(&situation);
         let most = (policy.at_once - 1).max(1);
-        let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
+        let under_way = situation.starting + situation.special_starts;
         prop_assert!(starts(&actions) <= situation.slots);
         prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= policy.at_once);
         let leased = leases(&actions).len();
         let there = situation.standing.len() - leased + situation.starting;
-        if situation.waiting.len() == leased && 2 * there >= policy.size {
+        if situation.waiting.len() == leased && situation.special_starts == 0 && 2 * there >= policy.size {
             prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= most);
         }
         let preloads = count(&actions, |action| matches!(action, Action::Preload { .. }));
         let busy = situation.standing.iter().filter(|container| container.busy).count();
         prop_assert!(preloads == 0 || preloads + busy <= most);
-        let unserved: Vec<_> = situation.waiting.iter().filter(|waiting| !waiting.served).collect();
-        if !unserved.is_empty() && unserved.iter().all(|waiting| waiting.leaves == Leaves::LastStart) {
+        let waiting = &situation.waiting;
+        if !waiting.is_empty() && waiting.iter().all(|waiting| waiting.leaves == Leaves::LastStart) {
             // Refills too, unless every one of those who wait has just got a container.
-            let refills_alone = leases(&actions).len() == unserved.len();
+            let refills_alone = leased == waiting.len();
             prop_assert!(starts(&actions) == 0 || refills_alone || starts(&actions) + under_way <= most);
         }
     }
@@ -272,14 +292,13 @@ proptest! {
     #[test]
     fn who_waits_is_always_being_served_if_anything_can_be_started((policy, situation) in any_situation()) {
         let actions = policy.decide(&situation);
-        let waiting = situation.waiting.iter().filter(|waiting| !waiting.served).count();
         let busy = situation.standing.iter().any(|container| container.busy);
         // Behind a start a flood alone is let wait for a moment, which the actor ends.
-        let flood_alone = situation.waiting.iter().all(|waiting| waiting.served || waiting.leaves == Leaves::LastStart);
+        let flood_alone = situation.waiting.iter().all(|waiting| waiting.leaves == Leaves::LastStart);
         let paused = situation.pausing && policy.at_once <= 2 && flood_alone;
-        if waiting > 0 && situation.slots > 0 && !busy && !paused && leases(&actions).is_empty() {
-            let under_way = situation.starting + situation.waiting.iter().filter(|waiting| waiting.served).count();
-            prop_assert!(starts(&actions) + under_way > 0);
+        let waits = !situation.waiting.is_empty();
+        if waits && situation.slots > 0 && !busy && !paused && leases(&actions).is_empty() {
+            prop_assert!(starts(&actions) + situation.starting + situation.special_starts > 0);
         }
     }
 
@@ -287,7 +306,7 @@ proptest! {
     fn nothing_is_warmed_while_somebody_waits((policy, situation) in any_situation()) {
         let actions = policy.decide(&situation);
         let idle_work = count(&actions, |action| matches!(action, Action::Preload { .. } | Action::Retire { .. }));
-        let left_waiting = situation.waiting.len() - leases(&actions).len();
+        let left_waiting = situation.waiting.len() - leases(&actions).len() + situation.special_starts;
         prop_assert!(idle_work == 0 || left_waiting == 0);
     }
 }
