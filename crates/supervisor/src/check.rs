@@ -54,11 +54,11 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
     let image = container.image.clone();
     let driver = match DockerDriver::new(&config.docker_host, container.clone()) {
         Ok(driver) => Arc::new(driver),
-        Err(error) => return table.row("engine", Err::<&str, _>(error)),
+        Err(error) => return table.failed("engine", error),
     };
     match driver.about().await {
         Ok(about) => {
-            table.row("engine", Ok::<_, &str>(about.summary));
+            table.ok("engine", about.summary);
             table.row(
                 "engine's limits",
                 match about.unlimited.as_slice() {
@@ -67,19 +67,16 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
                 },
             );
             let warnings = about.warnings.join("; ");
-            table.row(
-                "engine's warnings",
-                Ok::<_, &str>(if warnings.is_empty() { "none" } else { &warnings }),
-            );
+            table.ok("engine's warnings", if warnings.is_empty() { "none" } else { &warnings });
         }
-        Err(error) => return table.row("engine", Err::<&str, _>(error)),
+        Err(error) => return table.failed("engine", error),
     }
     match driver.image().await {
         Ok(found) => {
             let id = found.id.get(..19).unwrap_or(&found.id);
-            table.row("image", Ok::<_, &str>(format!("{image}, {id}, {} MiB", found.size >> 20)));
+            table.ok("image", format!("{image}, {id}, {} MiB", found.size >> 20));
         }
-        Err(error) => return table.row("image", Err::<&str, _>(error)),
+        Err(error) => return table.failed("image", error),
     }
     let mut engine_config = config.engine;
     let modules = std::mem::take(&mut engine_config.pool.preloads);
@@ -90,8 +87,7 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
     let undertaker = match Undertaker::appoint(&instance, 1) {
         Ok(undertaker) => undertaker,
         Err(error) => {
-            return table
-                .row("a process that removes containers if this one is killed", Err::<&str, _>(error));
+            return table.failed("a process that removes containers if this one is killed", error);
         }
     };
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, engine_config, Arc::new(()));
@@ -121,8 +117,8 @@ async fn try_all(trials: &[Trial], engine: &Engine, table: &mut Table<impl Write
     for (number, trial) in trials.iter().enumerate() {
         match trial.run(engine).await {
             Ok(verdict) => table.row(trial.what, verdict),
-            Err(error) if number == 0 => return table.row(trial.what, Err::<&str, _>(error)),
-            Err(error) => table.row(trial.what, Err::<&str, _>(error)),
+            Err(error) if number == 0 => return table.failed(trial.what, error),
+            Err(error) => table.failed(trial.what, error),
         };
     }
     true

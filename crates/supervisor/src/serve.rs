@@ -60,7 +60,7 @@ pub(crate) enum ServeError {
     Server(io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT has drained it; a second signal hurries the drain.
+/// Serves until a signal has drained it (`signals.rs`); a second one hurries the drain.
 pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let keys = config.api_keys_file.clone().map(KeysFile::open).transpose()?;
@@ -98,7 +98,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     #[cfg(feature = "otlp")]
     let traces = config.otlp_endpoint.as_deref().map(Traces::export_to).transpose()?.unwrap_or_default();
     #[cfg(not(feature = "otlp"))]
-    let traces = Traces::off();
+    let traces = Traces::default();
     let observer = Arc::new(((EngineLog, metrics.clone()), traces.clone()));
     let engine = Engine::new(Arc::new(driver), engine_config, observer);
     let proven = tokio::select! {

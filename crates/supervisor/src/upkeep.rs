@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use keys::KeysFile;
-use store::{DeleteError, Store};
+use store::Store;
 use tokio::{
     task::{JoinSet, block_in_place},
     time::sleep,
@@ -46,12 +46,7 @@ async fn sweep(store: Store, interval: Duration) {
         match store.sweep().await {
             Ok(0) => {}
             Ok(count) => info!(count, "expired data deleted"),
-            Err(DeleteError::Disk(source)) => {
-                error!(error = %source, "data that is nobody's any more cannot be deleted")
-            }
-            Err(error @ DeleteError::Aborted) => {
-                error!(%error, "data that is nobody's any more cannot be deleted")
-            }
+            Err(error) => error!(%error, "data that is nobody's any more cannot be deleted"),
         }
     }
 }

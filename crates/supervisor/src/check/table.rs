@@ -14,6 +14,16 @@ impl<W: Write> Table<W> {
         Self { out, ok: 0, failed: 0 }
     }
 
+    /// Adds a good line.
+    pub(super) fn ok(&mut self, what: &str, detail: impl Display) {
+        self.row(what, Ok::<_, &str>(detail));
+    }
+
+    /// Adds a bad line; false.
+    pub(super) fn failed(&mut self, what: &str, reason: impl Display) -> bool {
+        self.row(what, Err::<&str, _>(reason))
+    }
+
     /// Adds a line; whether it is a good one.
     pub(super) fn row(&mut self, what: &str, verdict: Result<impl Display, impl Display>) -> bool {
         let (word, detail) = match &verdict {

@@ -69,6 +69,7 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
         container.workspace_size, container.tmp_size, container.shm_size
     );
     let pids = format!("pids = {}\n", container.pids);
+    let cpus = format!("cpus = {}\n", f64::from(container.milli_cpus.get()) / 1e3);
     let mebibytes = LITTLE_MEMORY.min(i64::try_from(engine.bounds.max_memory >> 20).unwrap_or(i64::MAX));
     let memory = format!("mebibytes = {mebibytes}\n");
     let output = format!("kibibytes = {}\n", engine.output_limit >> 10);
@@ -83,6 +84,7 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
             ..Trial::new("no reuse", include_str!("programs/find.py"))
         },
         Trial::new("process limit", pids + include_str!("programs/processes.py")),
+        Trial::new("processor limit", cpus + include_str!("programs/processors.py")),
         Trial {
             mebibytes: Some(mebibytes),
             ends: Status::MemoryLimit,
@@ -155,6 +157,7 @@ mod tests {
             ("no privileges", "the code"),
             ("file systems", "/workspace"),
             ("process limit", "16 threads could be started"),
+            ("processor limit", "2 processes had "),
             ("memory limit", "ended as 'ok'"),
             ("preloaded modules", "No module named 'no_such_module'"),
         ] {

@@ -10,7 +10,10 @@ use std::{
 };
 
 use api::ApiConfig;
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use engine::{
     Bounds, EngineConfig, MIN_MEMORY, PoolConfig, ReturnLimits, driver::hardening::Hardening, size::ByteSize,
 };
@@ -20,7 +23,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     Config, Conflict,
-    values::{Bytes, Cpus, Preloads, Seconds, cpus, docker_host, duration, image, number, preloads, size},
+    values::{Preloads, Seconds, docker_host, duration, image, milli_cpus, number, preloads, size},
 };
 
 /// Name of the runner image this version is released with.
@@ -62,15 +65,15 @@ pub(crate) struct Flags {
 
     /// Memory of an execution that names none.
     #[arg(long, env = "CODE_SANDBOX_MEMORY", default_value = "512m", value_name = "SIZE", value_parser = size("32m", "1t"))]
-    memory: Bytes,
+    memory: ByteSize,
 
     /// Most memory an execution may name.
     #[arg(long, env = "CODE_SANDBOX_MAX_MEMORY", default_value = "2g", value_name = "SIZE", value_parser = size("32m", "1t"))]
-    max_memory: Bytes,
+    max_memory: ByteSize,
 
     /// Processors of an execution.
-    #[arg(long, env = "CODE_SANDBOX_CPUS", default_value = "1", value_name = "NUMBER", value_parser = cpus)]
-    cpus: Cpus,
+    #[arg(long, env = "CODE_SANDBOX_CPUS", default_value = "1", value_name = "NUMBER", value_parser = milli_cpus)]
+    cpus: NonZeroU32,
 
     /// Processes and threads of an execution, the runner's own included.
     #[arg(long, env = "CODE_SANDBOX_PIDS", default_value = "128", value_name = "NUMBER", value_parser = number(8, 32_768))]
@@ -78,27 +81,27 @@ pub(crate) struct Flags {
 
     /// Size of `/workspace`, the current directory; counts as memory.
     #[arg(long, env = "CODE_SANDBOX_WORKSPACE_SIZE", default_value = "64m", value_name = "SIZE", value_parser = size("1m", "1t"))]
-    workspace_size: Bytes,
+    workspace_size: ByteSize,
 
     /// Size of `/tmp`; counts as memory.
     #[arg(long, env = "CODE_SANDBOX_TMP_SIZE", default_value = "64m", value_name = "SIZE", value_parser = size("1m", "1t"))]
-    tmp_size: Bytes,
+    tmp_size: ByteSize,
 
     /// Size of `/dev/shm`; counts as memory.
     #[arg(long, env = "CODE_SANDBOX_SHM_SIZE", default_value = "32m", value_name = "SIZE", value_parser = size("1m", "1t"))]
-    shm_size: Bytes,
+    shm_size: ByteSize,
 
     /// Most an execution may write to stdout, and to stderr.
     #[arg(long, env = "CODE_SANDBOX_OUTPUT_LIMIT", default_value = "1m", value_name = "SIZE", value_parser = size("1k", "1g"))]
-    output_limit: Bytes,
+    output_limit: ByteSize,
 
     /// Most the encoded result of an execution may have.
     #[arg(long, env = "CODE_SANDBOX_RESULT_LIMIT", default_value = "8m", value_name = "SIZE", value_parser = size("1k", "1g"))]
-    result_limit: Bytes,
+    result_limit: ByteSize,
 
     /// Most the figures of an execution, as PNG, and its display may have together.
     #[arg(long, env = "CODE_SANDBOX_FIGURES_LIMIT", default_value = "16m", value_name = "SIZE", value_parser = size("1k", "1g"))]
-    figures_limit: Bytes,
+    figures_limit: ByteSize,
 
     /// New and changed files that come back of an execution; 0: none.
     #[arg(long, env = "CODE_SANDBOX_MAX_OUTPUT_FILES", default_value = "64", value_name = "NUMBER", value_parser = number(0, 10_000))]
@@ -106,15 +109,15 @@ pub(crate) struct Flags {
 
     /// Most the files that come back of an execution may have together.
     #[arg(long, env = "CODE_SANDBOX_FILES_LIMIT", default_value = "16m", value_name = "SIZE", value_parser = size("1k", "1g"))]
-    files_limit: Bytes,
+    files_limit: ByteSize,
 
     /// Most a request body may have, uploads excepted.
     #[arg(long, env = "CODE_SANDBOX_MAX_BODY", default_value = "32m", value_name = "SIZE", value_parser = size("1k", "256m"))]
-    max_body: Bytes,
+    max_body: ByteSize,
 
     /// Most the code of a request may have.
     #[arg(long, env = "CODE_SANDBOX_MAX_CODE_SIZE", default_value = "1m", value_name = "SIZE", value_parser = size("1", "1g"))]
-    max_code_size: Bytes,
+    max_code_size: ByteSize,
 
     /// Executions at the same time [default: twice the processors].
     #[arg(long, env = "CODE_SANDBOX_MAX_EXECUTIONS", value_name = "NUMBER", value_parser = number(1, 10_000))]
@@ -157,11 +160,11 @@ pub(crate) struct Flags {
 
     /// Most one uploaded value may have.
     #[arg(long, env = "CODE_SANDBOX_MAX_VALUE_SIZE", default_value = "256m", value_name = "SIZE", value_parser = size("1", "1t"))]
-    max_value_size: Bytes,
+    max_value_size: ByteSize,
 
     /// Most all uploaded values together may have.
     #[arg(long, env = "CODE_SANDBOX_DATA_LIMIT", default_value = "4g", value_name = "SIZE", value_parser = size("1", "1024t"))]
-    data_limit: Bytes,
+    data_limit: ByteSize,
 
     /// How long after its upload an uploaded value is deleted, also one that is there already [default: never].
     #[arg(long, env = "CODE_SANDBOX_DATA_TTL", value_name = "TIME", value_parser = duration("1s", "3650days"))]
@@ -171,7 +174,7 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("0s", "24h"))]
     drain_timeout: Seconds,
 
-    /// OpenTelemetry collector that gets traces, by OTLP over HTTP, such as `http://127.0.0.1:4318` [default: none].
+    /// OpenTelemetry collector that gets traces, by OTLP over HTTP, such as `http://127.0.1:4318` [default: none].
     #[cfg(feature = "otlp")]
     #[arg(long, env = "CODE_SANDBOX_OTLP_ENDPOINT", value_name = "URL", value_parser = super::values::http_url)]
     otlp_endpoint: Option<String>,
@@ -181,8 +184,14 @@ pub(crate) struct Flags {
     log_format: LogFormat,
 
     /// What is logged.
-    #[arg(long, env = "CODE_SANDBOX_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
-    log_level: LogLevel,
+    #[arg(
+        long,
+        env = "CODE_SANDBOX_LOG_LEVEL",
+        default_value = "info",
+        value_name = "LEVEL",
+        value_parser = PossibleValuesParser::new(LEVELS).try_map(|level| level.parse::<LevelFilter>())
+    )]
+    log_level: LevelFilter,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -192,14 +201,7 @@ enum LogFormat {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Longest pause between two parts of a request body.
 const BODY_IDLE: Duration = Duration::from_secs(10);
@@ -217,7 +219,7 @@ impl Flags {
     fn largest_answer(&self) -> u64 {
         let [output, result, figures, files] =
             [&self.output_limit, &self.result_limit, &self.figures_limit, &self.files_limit]
-                .map(|limit| limit.0.0);
+                .map(|limit| limit.0);
         let base64 = figures.saturating_add(files) / 3 * 4;
         output.saturating_mul(2).saturating_add(result).saturating_add(base64)
     }
@@ -227,8 +229,8 @@ impl Flags {
         not_above("timeout", self.timeout, "max-timeout", self.max_timeout)?;
         not_above("memory", self.memory, "max-memory", self.max_memory)?;
         not_above("max-value-size", self.max_value_size, "data-limit", self.data_limit)?;
-        let file_systems = self.workspace_size.0.0 + self.tmp_size.0.0 + self.shm_size.0.0;
-        if file_systems + MIN_MEMORY > self.memory.0.0 {
+        let file_systems = self.workspace_size.0 + self.tmp_size.0 + self.shm_size.0;
+        if file_systems + MIN_MEMORY > self.memory.0 {
             return Err(Conflict(format!(
                 "--workspace-size, --tmp-size and --shm-size count as memory: their sum of {} and the {} that the \
                  runner needs must not be above --memory, which is {}",
@@ -250,25 +252,25 @@ impl Flags {
             api_keys_file: self.api_keys_file,
             drain_timeout: self.drain_timeout.0,
             log_format: self.log_format.into(),
-            log_level: self.log_level.into(),
+            log_level: self.log_level,
             #[cfg(feature = "otlp")]
             otlp_endpoint: self.otlp_endpoint,
             engine: EngineConfig {
                 max_executions: NonZeroU32::new(max_executions).unwrap_or(NonZeroU32::MIN),
                 queue_size: self.queue_size,
                 queue_timeout: self.queue_timeout.0,
-                output_limit: self.output_limit.0.0,
-                result_limit: self.result_limit.0.0,
+                output_limit: self.output_limit.0,
+                result_limit: self.result_limit.0,
                 returns: ReturnLimits {
-                    figures: self.figures_limit.0.0,
+                    figures: self.figures_limit.0,
                     max_files: self.max_output_files,
-                    files: self.files_limit.0.0,
+                    files: self.files_limit.0,
                 },
                 bounds: Bounds {
                     default_timeout: self.timeout.0,
                     max_timeout: self.max_timeout.0,
-                    default_memory: self.memory.0.0,
-                    max_memory: self.max_memory.0.0,
+                    default_memory: self.memory.0,
+                    max_memory: self.max_memory.0,
                 },
                 pool: PoolConfig {
                     // Without the flag decided at start, when the engine can be asked.
@@ -281,29 +283,29 @@ impl Flags {
             },
             sizes_pool: self.pool_size.is_none(),
             api: ApiConfig {
-                max_body: self.max_body.0.0,
-                max_code_size: self.max_code_size.0.0,
-                max_value_size: self.max_value_size.0.0,
+                max_body: self.max_body.0,
+                max_code_size: self.max_code_size.0,
+                max_value_size: self.max_value_size.0,
                 body_idle: BODY_IDLE,
                 body_total: BODY_TOTAL,
             },
             // One for every execution, and a few that are on their way in.
-            bodies: self.max_body.0.0.saturating_mul(u64::from(max_executions) + BODIES_IN),
+            bodies: self.max_body.0.saturating_mul(u64::from(max_executions) + BODIES_IN),
             answers: largest_answer.saturating_mul(u64::from(max_executions) + ANSWERS_OUT),
             store: StoreLimits {
-                max_value_size: self.max_value_size.0.0,
-                data_limit: self.data_limit.0.0,
+                max_value_size: self.max_value_size.0,
+                data_limit: self.data_limit.0,
                 ttl: self.data_ttl.map(|ttl| ttl.0),
             },
             container: Hardening {
                 image: self.image,
                 runtime: self.runtime,
-                milli_cpus: self.cpus.milli(),
+                milli_cpus: self.cpus,
                 pids: NonZeroU32::new(self.pids).unwrap_or(NonZeroU32::MIN),
-                memory: self.memory.0.0,
-                workspace_size: self.workspace_size.0.0,
-                tmp_size: self.tmp_size.0.0,
-                shm_size: self.shm_size.0.0,
+                memory: self.memory.0,
+                workspace_size: self.workspace_size.0,
+                tmp_size: self.tmp_size.0,
+                shm_size: self.shm_size.0,
                 instance: String::new(),
                 generation: String::new(),
             },
@@ -340,18 +342,6 @@ impl From<LogFormat> for Format {
             LogFormat::Auto => Self::Auto,
             LogFormat::Text => Self::Text,
             LogFormat::Json => Self::Json,
-        }
-    }
-}
-
-impl From<LogLevel> for LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Trace => Self::TRACE,
         }
     }
 }

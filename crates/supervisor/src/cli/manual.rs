@@ -75,6 +75,8 @@ mod tests {
         let pages: BTreeSet<_> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
         let names = ["", "-check", "-completions", "-health", "-keys", "-keys-new", "-man"];
         assert_eq!(pages, names.map(|name| format!("code-sandbox{name}.1")).into());
+        let main = fs::read_to_string(folder.path().join("code-sandbox.1")).unwrap();
+        assert!(main.contains("CODE_SANDBOX_MAX_TIMEOUT"));
         assert_eq!(man_pages(&folder.path().join("missing")), ExitCode::FAILURE);
     }
 

@@ -5,33 +5,13 @@ use std::{fmt, num::NonZeroU32, time::Duration};
 use engine::size::ByteSize;
 use parse_size::Config as SizeConfig;
 
-/// A size, as in `64m`.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(super) struct Bytes(pub(super) ByteSize);
-
 /// A time, as in `30s`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) struct Seconds(pub(super) Duration);
 
-/// A number of processors, as in `1.5`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cpus(NonZeroU32);
-
 /// Dotted names of Python modules, as in `numpy,pandas`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Preloads(pub(super) Vec<String>);
-
-impl Cpus {
-    pub(super) fn milli(self) -> NonZeroU32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,13 +20,14 @@ impl fmt::Display for Seconds {
 }
 
 /// A parser for sizes from `min` to `max`.
-pub(super) fn size(min: &'static str, max: &'static str) -> impl Fn(&str) -> Result<Bytes, String> + Clone {
+pub(super) fn size(
+    min: &'static str,
+    max: &'static str,
+) -> impl Fn(&str) -> Result<ByteSize, String> + Clone {
     move |text| {
         let parse = |text: &str| SizeConfig::new().with_binary().parse_size(text).ok();
         let value = parse(text).filter(|value| parse(min) <= Some(*value) && Some(*value) <= parse(max));
-        value
-            .map(|value| Bytes(ByteSize(value)))
-            .ok_or_else(|| format!("takes a size from {min} to {max}, such as 64m"))
+        value.map(ByteSize).ok_or_else(|| format!("takes a size from {min} to {max}, such as 64m"))
     }
 }
 
@@ -72,13 +53,12 @@ pub(super) fn number(min: u32, max: u32) -> impl Fn(&str) -> Result<u32, String>
     }
 }
 
-/// Parses a number of processors. Docker's own least is 0.01; whether the machine has as many is the engine's to say.
-pub(super) fn cpus(text: &str) -> Result<Cpus, String> {
+/// Parses a number of processors, into thousandths. Docker's own least is 0.01; whether the machine has as many is the engine's to say.
+pub(super) fn milli_cpus(text: &str) -> Result<NonZeroU32, String> {
     let milli =
         text.parse::<f64>().ok().filter(|cpus| (0.01..=1024.0).contains(cpus)).map(|cpus| cpus * 1000.0);
     milli
         .and_then(|milli| NonZeroU32::new(milli.round() as u32))
-        .map(Cpus)
         .ok_or_else(|| "takes a number from 0.01 to 1024, such as 1 or 0.5".to_owned())
 }
 
