@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::{Stream, future::try_join_all};
 use reqwest::{
     Client, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
@@ -39,6 +39,18 @@ pub(crate) struct Reply {
     /// It says when to try again.
     pub(crate) retry_after: bool,
     pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// Enough of the body for whoever looks for what is wrong.
+    pub(crate) fn beginning(&self) -> String {
+        String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self { sent: Instant::now(), took: Duration::ZERO, status, retry_after: false, body: body.into() }
+    }
 }
 
 impl Target {
@@ -81,6 +93,16 @@ impl Target {
         let (status, retry_after, body) =
             answer.await.map_err(|error| format!("POST {}/execute_code: {}", self.base, reason(&error)))?;
         Ok(Reply { sent, took: sent.elapsed(), status, retry_after, body })
+    }
+
+    /// `POST /execute_code/stream`: the bytes as they come.
+    pub(crate) async fn stream(
+        &self,
+        body: Bytes,
+    ) -> Result<impl Stream<Item = reqwest::Result<Bytes>> + use<>> {
+        let request = self.client.post(format!("{}/execute_code/stream", self.base));
+        let response = request.header(CONTENT_TYPE, "application/json").body(body).send().await?;
+        Ok(response.error_for_status()?.bytes_stream())
     }
 
     /// `POST /upload_data/KEY`.

@@ -6,6 +6,7 @@ mod latency;
 mod memory;
 mod observed;
 mod quiet;
+mod stream;
 mod sustained;
 
 use crate::{
@@ -29,10 +30,10 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let raw = Raw::new(engine, &options.image)?;
     if [Part::Latency, Part::Sustained, Part::Burst, Part::Quiet].iter().any(|part| plan.wants(*part)) {
-        let product = Product::start(engine, options, "measure", &FLAGS).await?;
-        let measured = speed(engine, options, plan, &product, &raw, report).await;
-        let stopped = product.stop().await;
-        measured.and(stopped)?;
+        Product::during(engine, options, "measure", &FLAGS, async |product| {
+            speed(engine, options, plan, product, &raw, report).await
+        })
+        .await?;
     }
     if plan.wants(Part::Flood) {
         flood::measure(engine, options, plan, &FLAGS, report).await?;
@@ -40,12 +41,18 @@ pub(crate) async fn measure(
     if plan.wants(Part::Observed) {
         observed::measure(engine, options, plan, &FLAGS, report).await?;
     }
+    if plan.wants(Part::Stream) {
+        Product::during(engine, options, "stream", &stream::FLAGS, async |product| {
+            stream::measure(plan, product, report).await
+        })
+        .await?;
+    }
     if plan.wants(Part::Memory) {
         progress("memory");
-        let product = Product::start(engine, options, "memory", &memory::FLAGS).await?;
-        let measured = memory::measure(plan, &product, report).await;
-        let stopped = product.stop().await;
-        measured.and(stopped)?;
+        Product::during(engine, options, "memory", &memory::FLAGS, async |product| {
+            memory::measure(plan, product, report).await
+        })
+        .await?;
     }
     Ok(())
 }

@@ -109,6 +109,8 @@ pub(crate) enum Part {
     Quiet,
     /// One call a second beside another tenant's flood.
     Flood,
+    /// From a print to the client of a stream, and one that reads a megabyte a second.
+    Stream,
     /// What keys, metrics and traces cost, the last if the binary was built with them.
     Observed,
     /// The control plane's memory.

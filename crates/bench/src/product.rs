@@ -76,7 +76,21 @@ impl Product {
         Self::start_at(Place::new()?, engine, options, name, flags).await
     }
 
-    /// The same where an earlier one may have lived.
+    /// Measures with one of its own, which is stopped whatever comes of it.
+    pub(crate) async fn during(
+        engine: &Engine,
+        options: &Options,
+        name: &str,
+        flags: &[&str],
+        measure: impl AsyncFnOnce(&Self) -> Result<()>,
+    ) -> Result<()> {
+        let product = Self::start(engine, options, name, flags).await?;
+        let measured = measure(&product).await;
+        let stopped = product.stop().await;
+        measured.and(stopped)
+    }
+
+    /// Starts one where an earlier one may have lived.
     pub(crate) async fn start_at(
         place: Place,
         engine: &Engine,

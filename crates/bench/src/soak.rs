@@ -41,10 +41,8 @@ pub(crate) async fn soak(
     plan: &SoakPlan,
     report: &mut Report,
 ) -> Result<()> {
-    let product = Product::start(engine, options, "soak", &[]).await?;
-    let soaked = load(engine, plan, &product, report).await;
-    let stopped = product.stop().await;
-    soaked.and(stopped)
+    Product::during(engine, options, "soak", &[], async |product| load(engine, plan, product, report).await)
+        .await
 }
 
 /// What all clients have seen.

@@ -19,7 +19,7 @@ impl Tenants {
         let (mut keys, mut lines) = (Vec::new(), String::new());
         for name in names {
             let key = NewKey::generate()?;
-            lines += &format!("{}\n", key.line(&Tenant::try_from(*name)?));
+            lines += &format!("{} metrics=yes\n", key.line(&Tenant::try_from(*name)?));
             keys.push(key);
         }
         let file = NamedTempFile::new()?;

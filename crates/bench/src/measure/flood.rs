@@ -31,11 +31,13 @@ pub(super) async fn measure(
     report: &mut Report,
 ) -> Result<()> {
     let tenants = Tenants::new(&["single", "flood"])?;
-    let product = Product::start(engine, options, "flood", &[flags, &[&tenants.flag()]].concat()).await?;
-    let targets = tenants.targets(&product)?;
-    let measured = in_turns(plan, &product, &targets[0], &targets[1], report).await;
-    let stopped = product.stop().await;
-    measured.and(stopped)
+    let keys = tenants.flag();
+    let flags = [flags, &[keys.as_str()]].concat();
+    Product::during(engine, options, "flood", &flags, async |product| {
+        let targets = tenants.targets(product)?;
+        in_turns(plan, product, &targets[0], &targets[1], report).await
+    })
+    .await
 }
 
 async fn in_turns(
@@ -83,9 +85,7 @@ async fn once_a_second(target: &Target, seconds: u64) -> Result<Samples> {
     let mut samples = Samples::default();
     for _ in 0..seconds {
         seconds_begin.tick().await;
-        let reply = target.execute(Code::Print.body()).await?;
-        Code::Print.check(&reply)?;
-        samples.extend([reply.took]);
+        samples.extend([Code::Print.run(target).await?.took]);
     }
     Ok(samples)
 }
@@ -95,12 +95,7 @@ async fn flooded(target: &Target, seconds: u64) -> Result<Window> {
     let times = Times { ramp: RAMP, window: Duration::from_secs(seconds) };
     closed_loop(FLOOD, times, move |n| {
         let target = target.clone();
-        async move {
-            let code = Code::Plain(n);
-            let reply = target.execute(code.body()).await?;
-            code.check(&reply)?;
-            Ok(reply.took)
-        }
+        async move { Ok(Code::Plain(n).run(&target).await?.took) }
     })
     .await
 }

@@ -54,10 +54,7 @@ async fn calls(product: &Product, count: u64, clients: usize, code: fn(u64) -> C
     let target = product.target().clone();
     share(count, clients, move |n| {
         let target = target.clone();
-        async move {
-            let code = code(n);
-            code.check(&target.execute(code.body()).await?)
-        }
+        async move { code(n).run(&target).await.map(drop) }
     })
     .await?;
     // What ends with the last answer has ended.

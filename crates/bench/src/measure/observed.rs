@@ -83,8 +83,7 @@ async fn in_turns(plan: &Plan, bare: &Product, full: &Product, with_key: &Target
             for n in 0..2 * bare.burst() {
                 // Each is the first of every other pair.
                 let which = usize::from(matches!(n % 4, 1 | 2));
-                let reply = [bare.target(), with_key][which].execute(Code::Print.body()).await?;
-                Code::Print.check(&reply)?;
+                let reply = Code::Print.run([bare.target(), with_key][which]).await?;
                 samples[which].extend([reply.took]);
                 last = reply.sent;
             }

@@ -113,9 +113,7 @@ async fn of_product(product: &Product, program: Program, times: Times) -> Result
                 Program::Pass => Code::Plain(n),
                 Program::Pandas => Code::Pandas(n),
             };
-            let reply = target.execute(code.body()).await?;
-            code.check(&reply)?;
-            Ok(reply.took)
+            Ok(code.run(&target).await?.took)
         }
     })
     .await

@@ -101,22 +101,18 @@ impl Kind {
         if right {
             return Verdict::Right;
         }
-        let start = String::from_utf8_lossy(&reply.body[..reply.body.len().min(500)]).into_owned();
-        Verdict::Wrong(format!("not '{}': {} {start}", self.status, reply.status))
+        Verdict::Wrong(format!("not '{}': {} {}", self.status, reply.status, reply.beginning()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use reqwest::StatusCode;
 
     use super::*;
 
     fn reply(body: &Value) -> Reply {
-        let (status, body) = (StatusCode::OK, body.to_string().into());
-        Reply { sent: Instant::now(), took: Duration::ZERO, status, retry_after: false, body }
+        Reply::of(StatusCode::OK, body.to_string())
     }
 
     #[test]

@@ -58,46 +58,33 @@ pub(super) fn body(n: u64) -> Bytes {
 
 /// Which container answered, if the answer is the right one.
 pub(super) fn check(n: u64, reply: &Reply) -> Result<Home, String> {
-    let body = || String::from_utf8_lossy(&reply.body[..reply.body.len().min(500)]).into_owned();
     if reply.status != 200 {
-        return Err(format!("{} {}", reply.status, body()));
+        return Err(format!("{} {}", reply.status, reply.beginning()));
     }
     let answer: Answer<'_> =
-        serde_json::from_slice(&reply.body).map_err(|error| format!("{error}: {}", body()))?;
+        serde_json::from_slice(&reply.body).map_err(|error| format!("{error}: {}", reply.beginning()))?;
     match answer.result {
         Some(result) if answer.status == "ok" && result.echo == n && result.found.is_empty() => {
             Ok(result.home)
         }
-        _ => Err(format!("wrong answer: {}", body())),
+        _ => Err(format!("wrong answer: {}", reply.beginning())),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use reqwest::StatusCode;
 
     use super::*;
 
-    fn reply(status: StatusCode, body: &'static str) -> Reply {
-        Reply {
-            sent: Instant::now(),
-            took: Duration::ZERO,
-            status,
-            retry_after: false,
-            body: Bytes::from_static(body.as_bytes()),
-        }
-    }
-
     #[test]
     fn another_calls_number_and_another_calls_mark_are_wrong_answers() {
         let right = r#"{"status":"ok","result":{"echo":7,"found":[],"home":[20001,99]},"stdout":""}"#;
-        assert_eq!(check(7, &reply(StatusCode::OK, right)), Ok((20_001, 99)));
-        assert!(check(8, &reply(StatusCode::OK, right)).is_err());
+        assert_eq!(check(7, &Reply::of(StatusCode::OK, right)), Ok((20_001, 99)));
+        assert!(check(8, &Reply::of(StatusCode::OK, right)).is_err());
         let marked = r#"{"status":"ok","result":{"echo":7,"found":["os"],"home":[20001,99]},"stdout":""}"#;
-        assert!(check(7, &reply(StatusCode::OK, marked)).is_err());
+        assert!(check(7, &Reply::of(StatusCode::OK, marked)).is_err());
         let refused = r#"{"detail":"the queue is full"}"#;
-        assert!(check(7, &reply(StatusCode::SERVICE_UNAVAILABLE, refused)).is_err());
+        assert!(check(7, &Reply::of(StatusCode::SERVICE_UNAVAILABLE, refused)).is_err());
     }
 }
