@@ -70,14 +70,16 @@ fn apply(mut bytes: Vec<u8>, change: &Change) -> Vec<u8> {
     bytes
 }
 
-fn short_run(cases: u32, folder: &str, target: fn(&[u8])) {
+const CASES: u32 = 4_000;
+
+fn short_run(folder: &str, target: fn(&[u8])) {
     let seeds = seeds(folder);
     assert!(!seeds.is_empty());
     seeds.iter().for_each(|seed| target(seed));
     let changed = (prop::sample::select(seeds), vec(change(), 1..6))
         .prop_map(|(seed, changes)| changes.iter().fold(seed, apply));
     let input = prop_oneof![4 => changed, 1 => vec(any::<u8>(), 0..600)];
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
     TestRunner::new(config)
         .run(&input, |bytes| {
             target(&bytes);
@@ -88,30 +90,30 @@ fn short_run(cases: u32, folder: &str, target: fn(&[u8])) {
 
 #[test]
 fn frames_of_any_bytes() {
-    short_run(4_000, "../protocol/golden", crate::decode);
+    short_run("../protocol/golden", crate::decode);
 }
 
 #[test]
 fn names_of_any_text() {
-    short_run(4_000, "seeds/names", crate::names);
+    short_run("seeds/names", crate::names);
 }
 
 #[test]
 fn keys_files_of_any_text() {
-    short_run(4_000, "seeds/keys_file", crate::keys_file);
+    short_run("seeds/keys_file", crate::keys_file);
 }
 
 #[test]
 fn imports_of_any_code() {
-    short_run(4_000, "seeds/imports", crate::imports);
+    short_run("seeds/imports", crate::imports);
 }
 
 #[test]
 fn json_of_any_bytes() {
-    short_run(4_000, "seeds/json", crate::json);
+    short_run("seeds/json", crate::json);
 }
 
 #[test]
 fn requests_of_any_bytes() {
-    short_run(4_000, "seeds/request", crate::request);
+    short_run("seeds/request", crate::request);
 }

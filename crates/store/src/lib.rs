@@ -111,15 +111,15 @@ pub enum OpenError {
 
 /// Why a value cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("stored data cannot be read")]
-pub struct ReadError(#[source] pub object_store::Error);
+#[error(transparent)]
+pub struct ReadError(pub object_store::Error);
 
 /// Why a value is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
     /// The disk does not do what is asked.
-    #[error("stored data cannot be deleted")]
-    Disk(#[source] object_store::Error),
+    #[error(transparent)]
+    Disk(object_store::Error),
     /// The task that deletes it ended early.
     #[error("the deletion was abandoned")]
     Aborted,
@@ -185,14 +185,17 @@ impl Store {
             let deleted = shared.delete_all(expired).await;
             shared.discard_stuck(|_| true).await.and(deleted)
         };
-        unless_dropped(work).await.unwrap_or(Err(DeleteError::Aborted))?;
+        unless_dropped(work, DeleteError::Aborted).await?;
         Ok(count)
     }
 }
 
-/// Runs in a task of its own: a client that leaves must not stop half-way what cannot be undone. None if that task panics.
-async fn unless_dropped<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    tokio::spawn(work).await.ok()
+/// Runs in a task of its own: a client that leaves must not stop half-way what cannot be undone. `aborted` is for a task that panics.
+async fn unless_dropped<T: Send + 'static, E: Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+    aborted: E,
+) -> Result<T, E> {
+    tokio::spawn(work).await.unwrap_or(Err(aborted))
 }
 
 impl Shared {

@@ -133,9 +133,7 @@ impl Space {
     pub async fn delete(&self, key: &Key) -> Result<bool, DeleteError> {
         let Some(meta) = self.meta(key) else { return Ok(false) };
         let shared = Arc::clone(&self.shared);
-        unless_dropped(async move { shared.delete(&meta).await })
-            .await
-            .unwrap_or(Err(DeleteError::Aborted))?;
+        unless_dropped(async move { shared.delete(&meta).await }, DeleteError::Aborted).await?;
         Ok(true)
     }
 
@@ -143,7 +141,7 @@ impl Space {
     /// the others.
     pub async fn clear(&self) -> Result<(), DeleteError> {
         let (shared, all) = (Arc::clone(&self.shared), self.shared.index.all(&self.name));
-        unless_dropped(async move { shared.delete_all(all).await }).await.unwrap_or(Err(DeleteError::Aborted))
+        unless_dropped(async move { shared.delete_all(all).await }, DeleteError::Aborted).await
     }
 }
 

@@ -67,8 +67,8 @@ pub enum PutError {
     #[error("the data disk is full")]
     DiskFull,
     /// The disk does not do what is asked.
-    #[error("the value could not be written")]
-    Write(#[source] object_store::Error),
+    #[error(transparent)]
+    Write(object_store::Error),
     /// The task that writes it ended early.
     #[error("the upload was abandoned")]
     Aborted,
@@ -123,13 +123,14 @@ impl Upload {
 
     /// Makes the value durable, then visible. Once begun it goes on to its end, even if nobody waits for it any more.
     pub async fn commit(self) -> Result<Meta, PutError> {
-        unless_dropped(self.complete()).await.unwrap_or(Err(PutError::Aborted))
+        unless_dropped(self.complete(), PutError::Aborted).await
     }
 
     async fn complete(mut self) -> Result<Meta, PutError> {
         self.flush().await?;
         self.target.complete().await?;
-        let meta = self.header.meta(self.version, self.room.bytes - Header::SIZE, self.shared.limits.ttl);
+        let size = self.size();
+        let meta = self.header.meta(self.version, size, self.shared.limits.ttl);
         // The room is the value's now.
         self.room.bytes = 0;
         if let Some(older) = self.shared.index.insert(meta.clone()) {
