@@ -54,6 +54,7 @@ pub(crate) enum ApiError {
         reason: String,
     },
     ForeignOrigin,
+    NoMetrics,
     Unhealthy(Unhealthy),
     CodeTooLarge {
         limit: u64,
@@ -65,11 +66,11 @@ pub(crate) enum ApiError {
     Internal,
 }
 
-/// Seconds after which a client may try again: memory for its body comes free as soon as others have been read, a
-/// restarted engine or control plane is back in a few seconds. When a turn comes free admission estimates itself.
-/// Clients that take nothing are cut off after half a minute.
+/// Seconds after which clients that take nothing are cut off. When a turn comes free admission estimates itself.
 const UNREAD_RETRY: u32 = 30;
+/// Seconds: memory for a body comes free as soon as others have been read.
 const BODIES_RETRY: u32 = 1;
+/// Seconds after which a restarted engine or control plane is back.
 const RESTART_RETRY: u32 = 5;
 
 impl ApiError {
@@ -82,7 +83,7 @@ impl ApiError {
             | Self::BrokenBody
             | Self::ClientLeft => StatusCode::BAD_REQUEST,
             Self::NoKey | Self::UnknownKey => StatusCode::UNAUTHORIZED,
-            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::ForeignOrigin | Self::NoMetrics => StatusCode::FORBIDDEN,
             Self::RateExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unhealthy(_) | Self::BodiesTooLarge | Self::AnswersUnread => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -133,6 +134,11 @@ impl ApiError {
             Self::BadContentType(error) => json!(capitalized(error)),
             Self::BadMultipart(reason) => json!(reason),
             Self::ForeignOrigin => json!("Pages of another origin may not call this API"),
+            Self::NoMetrics => {
+                json!(
+                    "This key may not read the metrics, which tell of all tenants: its line needs 'metrics=yes'"
+                )
+            }
             Self::Unhealthy(error) => json!(error.to_string()),
             Self::NotMcp { reason, .. } => json!(reason),
             Self::AnswersUnread => json!(
@@ -204,16 +210,14 @@ impl ApiError {
     /// For a client that has had its status and headers already.
     pub(crate) fn told_late(&self) -> serde_json::Value {
         self.log();
-        json!({ "status": self.status().as_u16(), "detail": self.detail() })
+        json!({ "status": self.status().as_u16(), "detail": self.detail(), "retry_after": self.retry_after() })
     }
 
     fn log(&self) {
         match self {
-            Self::Put(PutError::Write(source)) => error!(error = %source, "upload failed"),
-            Self::Put(error @ PutError::Aborted) => error!(%error, "upload failed"),
-            Self::Read(ReadError(source)) => error!(error = %source, "download failed"),
-            Self::Delete(DeleteError::Disk(source)) => error!(error = %source, "deletion failed"),
-            Self::Delete(error @ DeleteError::Aborted) => error!(%error, "deletion failed"),
+            Self::Put(error @ (PutError::Write(_) | PutError::Aborted)) => error!(%error, "upload failed"),
+            Self::Read(error) => error!(%error, "download failed"),
+            Self::Delete(error) => error!(%error, "deletion failed"),
             // That it shuts down the log says once.
             Self::Unhealthy(Unhealthy::Draining) => {}
             Self::Unhealthy(error) => error!(%error, "unhealthy"),

@@ -125,6 +125,30 @@ fn error() -> Object {
     document::anything(Type::Object, "Its `code`, its `message`, and `data` that tells more.", refusal)
 }
 
+/// The answer to a request.
+#[derive(ToSchema)]
+#[schema(as = McpAnswer)]
+#[expect(dead_code, reason = "rmcp writes it")]
+struct Answer {
+    /// `2.0`.
+    #[schema(pattern = r"^2\.0$", examples("2.0"))]
+    jsonrpc: String,
+    #[schema(schema_with = id)]
+    id: (),
+    #[schema(schema_with = result, required = false)]
+    result: (),
+    #[schema(schema_with = error, required = false)]
+    error: (),
+}
+
+fn result() -> Object {
+    document::anything(
+        Type::Object,
+        "What the method gives back; instead of an error.",
+        json!({ "tools": [] }),
+    )
+}
+
 /// Why a message is not taken.
 #[derive(ToSchema)]
 #[schema(as = McpRefusal)]
@@ -176,7 +200,7 @@ struct Baggage {
             status = 200,
             description = "JSON-RPC messages: the result, or an error; before it, where the client has asked for them, notifications of \
                            the code's output",
-            content(("application/json"), ("text/event-stream")),
+            content((Answer = "application/json"), (String = "text/event-stream")),
             headers(("Mcp-Session-Id" = String, description = "After `initialize`: the client sends it along from now on"))
         ),
         (status = 202, description = "The notification has been taken"),
@@ -188,7 +212,7 @@ struct Baggage {
         (
             status = 404,
             description = "There is no such method; a client of an older version of the protocol is told so with 200",
-            content(("application/json"))
+            body = RequestRefusal
         ),
         (status = 406, description = "The client does not accept both JSON and server-sent events", body = Problem),
         (status = 408, description = "The body came too slowly", body = Problem),

@@ -43,7 +43,7 @@ fn operations(app: &App) -> OpenApiRouter<App> {
 
 /// The whole surface.
 pub fn router(app: App) -> Router {
-    let keys = app.keys.clone();
+    let (keys, readers) = (app.keys.clone(), app.keys.clone());
     let (operations, mut document) = operations(&app).split_for_parts();
     document::complete(&mut document, &app);
     operations
@@ -59,8 +59,10 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| ApiError::Internal.into_response()))
         .layer(middleware::from_fn(same_origin::only))
         .layer(middleware::from_fn(body::linger))
-        // For everybody, and a link on any page may lead there: it holds nothing of anybody.
-        .merge(docs::router(&document))
+        // A link on any page may lead there: it holds nothing of anybody.
+        .merge(
+            docs::router(&document).layer(middleware::from_fn_with_state(readers, caller::identify_reader)),
+        )
         .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))
         .layer(middleware::from_fn(connection::while_client_waits))
         .with_state(app)

@@ -47,19 +47,30 @@ async fn with_service(test: impl AsyncFnOnce(&Service)) {
 
 /// The same where only these keys open something.
 async fn with_keys(keys: Option<Keyring>, test: impl AsyncFnOnce(&Service)) {
-    with(keys, 0, Traces::off(), test).await;
+    with(keys, 1, 0, Traces::default(), test).await;
 }
 
 /// The same where so many may wait.
 async fn with_queue(queue_size: u32, test: impl AsyncFnOnce(&Service)) {
-    with(None, queue_size, Traces::off(), test).await;
+    with(None, 1, queue_size, Traces::default(), test).await;
 }
 
-async fn with(keys: Option<Keyring>, queue_size: u32, traces: Traces, test: impl AsyncFnOnce(&Service)) {
+/// The same for these keys, where so many may run at once and wait.
+async fn with_places(keys: Option<Keyring>, places: u32, test: impl AsyncFnOnce(&Service)) {
+    with(keys, places, places, Traces::default(), test).await;
+}
+
+async fn with(
+    keys: Option<Keyring>,
+    max_executions: u32,
+    queue_size: u32,
+    traces: Traces,
+    test: impl AsyncFnOnce(&Service),
+) {
     let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
     let driver = Arc::new(ProcessDriver::new(&runner));
     let config = EngineConfig {
-        max_executions: NonZeroU32::MIN,
+        max_executions: NonZeroU32::new(max_executions).unwrap(),
         queue_size,
         queue_timeout: Duration::from_secs(10),
         output_limit: 10_000,

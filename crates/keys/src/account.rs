@@ -22,7 +22,11 @@ pub struct Account {
 impl Account {
     /// Everybody's, where there are no keys.
     pub fn everyone() -> Self {
-        Self { tenant: Tenant::everyone(), limits: Limits::default(), meter: None }
+        Self {
+            tenant: Tenant::everyone(),
+            limits: Limits { metrics: true, ..Limits::default() },
+            meter: None,
+        }
     }
 
     /// The account as a new version of the keys file has it: a rate that is still the same goes on where it was, so that

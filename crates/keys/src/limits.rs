@@ -6,7 +6,7 @@ use parse_size::Config as SizeConfig;
 
 use crate::rate::Rate;
 
-/// A tenant's own limits, beside those that hold for everybody. None: no other than those.
+/// A tenant's own limits, beside those that hold for everybody (none: no other than those), and what few may.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Executions at once.
@@ -19,13 +19,17 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// Most that all stored values of the tenant may have, bytes.
     pub data: Option<u64>,
+    /// May read the metrics, which tell of all tenants together.
+    pub metrics: bool,
 }
 
 /// A limit that cannot be taken. It does not quote what it was given, which might be a key in the wrong place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLimit {
     /// No limit of ours.
-    #[error("after the digest come limits, LIMIT=VALUE each: concurrency, rate, timeout, memory, data")]
+    #[error(
+        "after the digest come limits, LIMIT=VALUE each: concurrency, rate, timeout, memory, data, metrics"
+    )]
     Unknown,
     /// Said before on the same line.
     #[error("the limit {0} is named twice")]
@@ -66,6 +70,12 @@ impl Limits {
                 let takes = "a size from 1k to 1024t, such as 1g";
                 set(&mut self.data, size(value, 1 << 10, 1 << 50), "data", takes)
             }
+            "metrics" => {
+                let mut yes = self.metrics.then_some(true);
+                set(&mut yes, (value == "yes").then_some(true), "metrics", "yes")?;
+                self.metrics = true;
+                Ok(())
+            }
             _ => Err(InvalidLimit::Unknown),
         }
     }
@@ -100,12 +110,13 @@ mod tests {
 
     #[test]
     fn every_limit_is_taken_in_any_order() {
-        let all = ["data=1g", "memory=512m", "timeout=30s", "rate=10/s", "concurrency=4"];
+        let all = ["data=1g", "metrics=yes", "memory=512m", "timeout=30s", "rate=10/s", "concurrency=4"];
         let limits = limits(&all).unwrap();
         assert_eq!(limits.concurrency, NonZeroU32::new(4));
         assert_eq!(limits.rate, Rate::parse("10/s"));
         assert_eq!(limits.timeout, Some(Duration::from_secs(30)));
         assert_eq!((limits.memory, limits.data), (Some(512 << 20), Some(1 << 30)));
+        assert!(limits.metrics && !Limits::default().metrics);
     }
 
     #[test]
@@ -118,8 +129,10 @@ mod tests {
             ),
             (&["timeout=25h"], "the limit timeout takes a time from 1ms to 24h, such as 500ms, 30s or 5m"),
             (&["memory=31m"], "the limit memory takes a size from 32m to 1t, such as 512m"),
+            (&["metrics=true"], "the limit metrics takes yes"),
             (&["data="], "the limit data takes a size from 1k to 1024t, such as 1g"),
             (&["rate=1/s", "rate=2/s"], "the limit rate is named twice"),
+            (&["metrics=yes", "metrics=yes"], "the limit metrics is named twice"),
         ] {
             assert_eq!(limits(texts).unwrap_err(), error);
         }

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     case::{Case, Step},
     expectation::mismatch,
-    raw,
+    raw::{self, Answer},
     stage::Stage,
 };
 
@@ -49,13 +49,6 @@ impl Case {
         }
         wrong
     }
-}
-
-/// What came back, however it came.
-struct Answer {
-    http: u16,
-    headers: String,
-    body: Value,
 }
 
 impl Step {
@@ -108,8 +101,7 @@ impl Step {
             let authorization = stage.authorization(self.tenant()).unwrap_or_default();
             let pieces = raw.pieces().into_iter().map(|piece| piece.with_key(&authorization)).collect();
             let address = stage.service.url("").replace("http://", "");
-            let answer = raw::converse(&address, pieces, Duration::from_secs_f64(self.limit())).await?;
-            return Ok(Answer { http: answer.http, headers: answer.headers, body: answer.body });
+            return raw::converse(&address, pieces, Duration::from_secs_f64(self.limit())).await;
         }
         let request = match (&self.run, &self.request) {
             (Some(code), None) => {

@@ -11,19 +11,15 @@ use tokio::{
 
 use super::case::Piece;
 
-/// What came back: the status, 0 if the connection was closed without a word, and the body.
-pub(super) struct RawAnswer {
+/// What came back, however it came: the status, 0 if the connection was closed without a word, and the body.
+pub(super) struct Answer {
     pub(super) http: u16,
     pub(super) headers: String,
     pub(super) body: Value,
 }
 
 /// Writes the pieces and reads until the answer is there or the connection ends. A character is a byte, as in Latin-1.
-pub(super) async fn converse(
-    address: &str,
-    pieces: Vec<Piece>,
-    limit: Duration,
-) -> Result<RawAnswer, String> {
+pub(super) async fn converse(address: &str, pieces: Vec<Piece>, limit: Duration) -> Result<Answer, String> {
     let connection = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let (mut reader, mut writer) = connection.into_split();
     let write = async {
@@ -70,14 +66,14 @@ fn latin1(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(c).expect("raw text is Latin-1")).collect()
 }
 
-fn parse(received: &[u8]) -> RawAnswer {
+fn parse(received: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(received);
     let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let http = headers.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     // Behind it may be the next answer.
     let body = length(headers).and_then(|length| body.get(..length)).unwrap_or(body);
     let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
-    RawAnswer { http, headers: headers.to_lowercase(), body }
+    Answer { http, headers: headers.to_lowercase(), body }
 }
 
 /// Whether this is an answer with all of its body.

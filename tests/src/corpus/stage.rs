@@ -8,8 +8,11 @@ use super::contract::Contract;
 use crate::{keys::new_key, machine::repository, service::Service};
 
 /// Tenants and their limits in the keys file.
-const TENANTS: [(&str, &str); 3] =
-    [("attacker", ""), ("small", "concurrency=1 rate=3/s timeout=5s memory=256m data=1m"), ("bystander", "")];
+const TENANTS: [(&str, &str); 3] = [
+    ("attacker", ""),
+    ("small", "concurrency=1 rate=3/s timeout=5s memory=256m data=1m"),
+    ("bystander", "metrics=yes"),
+];
 /// What the bystander has uploaded as `secret`: nobody else may ever see it.
 const SECRET: &str = "the-bystanders-own-9d1c77";
 

@@ -6,11 +6,12 @@ use axum::{
 };
 use telemetry::metrics::{CONTENT_TYPE, Levels};
 
-use crate::{App, document, error::ApiError};
+use crate::{App, caller::Caller, document, error::ApiError};
 
 /// Metrics
 ///
-/// What Prometheus scrapes, in its text format. It touches no container, so it answers whatever the engine's state is.
+/// What Prometheus scrapes, in its text format. It touches no container, so it answers whatever the engine's state is. It tells of all
+/// tenants together: where there are keys, it is for those that the operator has given `metrics=yes`.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -26,7 +27,11 @@ use crate::{App, document, error::ApiError};
 )]
 pub(crate) async fn metrics(
     State(app): State<App>,
+    caller: Caller,
 ) -> Result<([(HeaderName, &'static str); 1], String), ApiError> {
+    if !caller.limits.metrics {
+        return Err(ApiError::NoMetrics);
+    }
     let stored = app.store.usage();
     let (body_bytes, body_limit) = app.bodies.usage();
     let levels = Levels {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use engine::Tenant;
 use keys::{KeysFile, NewKey};
 
@@ -41,7 +42,13 @@ impl Service {
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    async fn json_as(&self, key: &str, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+    pub(super) async fn json_as(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (StatusCode, Value) {
         json_of(self.send_as(key, method, path, body.to_owned()).await).await
     }
 
@@ -51,7 +58,7 @@ impl Service {
 }
 
 /// Everything there is, and something that is not.
-const ROUTES: [(&str, &str); 15] = [
+const ROUTES: [(&str, &str); 19] = [
     ("POST", "/execute_code"),
     ("GET", "/execute_code"),
     ("POST", "/execute_code/stream"),
@@ -64,6 +71,10 @@ const ROUTES: [(&str, &str); 15] = [
     ("GET", "/data"),
     ("DELETE", "/data/k"),
     ("GET", "/clear_data"),
+    ("GET", "/metrics"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/index.css"),
     ("GET", "/nowhere"),
     ("GET", "/health/none"),
     ("GET", "//health"),
@@ -138,6 +149,51 @@ async fn with_its_key_everything_answers_as_it_does_without_keys() {
         let twice = twice.header("authorization", format!("Bearer {key}"));
         let twice = service.send(twice.body(Body::empty()).unwrap()).await;
         assert_eq!(twice.status(), StatusCode::UNAUTHORIZED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_password_opens_the_documentation_and_nothing_else() {
+    let (key, line) = key_of("a", "metrics=yes");
+    with_lines(&line, async |service| {
+        let ask = async |method: &str, path: &str, authorization: String| {
+            let request = Request::builder().method(method).uri(path).header("authorization", authorization);
+            service.send(request.body(Body::empty()).unwrap()).await
+        };
+        let basic = |name: &str, password: &str| {
+            format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")))
+        };
+        for (method, path) in ROUTES {
+            let documentation = path == "/openapi.json" || path.starts_with("/docs");
+            for authorization in [basic("", &key), basic("any:name", "no key"), basic("any", "no key")] {
+                let right = authorization == basic("", &key);
+                let answer = ask(method, path, authorization).await;
+                let refused = answer.status() == StatusCode::UNAUTHORIZED;
+                assert_eq!(refused, !(documentation && right), "{method} {path}");
+                let challenges = answer.headers().get_all("www-authenticate").iter();
+                let asked_for_a_password =
+                    challenges.into_iter().any(|text| text.as_bytes().starts_with(b"Basic"));
+                assert_eq!(asked_for_a_password, refused && documentation, "{method} {path}");
+            }
+        }
+        for authorization in [basic("a b", &key), basic("", &key).to_lowercase(), format!("Bearer {key}")] {
+            let right = !authorization.starts_with("basic");
+            let answer = ask("GET", "/openapi.json", authorization).await;
+            assert_eq!(answer.status() == StatusCode::OK, right);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn metrics_are_for_those_who_may_read_them() {
+    let ((a, line_a), (b, line_b)) = (key_of("a", ""), key_of("watcher", "metrics=yes"));
+    with_lines(&(line_a + &line_b), async |service| {
+        let (status, refused) = service.json_as(&a, "GET", "/metrics", "").await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert!(refused["detail"].as_str().unwrap().contains("'metrics=yes'"), "{refused}");
+        assert_eq!(service.send_as(&b, "GET", "/metrics", "").await.status(), StatusCode::OK);
     })
     .await;
 }
@@ -224,9 +280,32 @@ async fn code_reads_the_data_of_its_own_tenant_alone() {
         service.json_as(&a, "POST", "/upload_data/k", "\"of a\"").await;
         service.json_as(&b, "POST", "/upload_data/other", "1").await;
         let code = json!({ "code": "keys = list(data)\nvalue = data.get('k')\nthere = 'k' in data" });
-        let seen = async |key: &str| service.execute_as(key, code.clone()).await.1["result"].clone();
-        assert_eq!(seen(&a).await, json!({ "keys": ["k"], "value": "of a", "there": true }));
-        assert_eq!(seen(&b).await, json!({ "keys": ["other"], "value": null, "there": false }));
+        let by_route = async |key: &str| service.execute_as(key, code.clone()).await.1["result"].clone();
+        let by_stream = async |key: &str| {
+            let stream = service.send_as(key, "POST", "/execute_code/stream", code.to_string()).await;
+            let stream = String::from_utf8(bytes_of(stream).await.into()).unwrap();
+            let (_, finished) = stream.rsplit_once("event: finished\ndata: ").unwrap();
+            serde_json::from_str::<Value>(finished).unwrap()["result"].clone()
+        };
+        let by_tool = async |key: &str| {
+            service.tool(Some(key), "execute_python", code.clone()).await["structuredContent"]["result"]
+                .clone()
+        };
+        let of_a = json!({ "keys": ["k"], "value": "of a", "there": true });
+        let of_b = json!({ "keys": ["other"], "value": null, "there": false });
+        assert_eq!(
+            [by_route(&a).await, by_stream(&a).await, by_tool(&a).await],
+            [(); 3].map(|()| of_a.clone())
+        );
+        assert_eq!(
+            [by_route(&b).await, by_stream(&b).await, by_tool(&b).await],
+            [(); 3].map(|()| of_b.clone())
+        );
+        let uploaded = json!({ "key": "k", "content": "by its tool" });
+        service.tool(Some(&b), "upload_data", uploaded).await;
+        let listed = async |key: &str| service.tool(Some(key), "list_data", json!({})).await.to_string();
+        assert!(listed(&b).await.contains("other") && !listed(&a).await.contains("other"));
+        assert_eq!(service.json_as(&a, "GET", "/get_data/k", "").await.1, json!("of a"));
     })
     .await;
 }
@@ -274,6 +353,13 @@ async fn a_tenant_over_its_rate_is_told_when_to_come_back_and_the_others_are_not
         for _ in 0..2 {
             assert_eq!(service.execute_as(&a, json!({ "code": "" })).await.0, StatusCode::OK);
         }
+        let by_tool = service.tool(Some(&a), "execute_python", json!({ "code": "" })).await;
+        assert!(
+            by_tool["isError"] == json!(true) && by_tool.to_string().contains("Try again in"),
+            "{by_tool}"
+        );
+        let streamed = service.send_as(&a, "POST", "/execute_code/stream", r#"{"code": ""}"#).await;
+        assert_eq!(streamed.status(), StatusCode::TOO_MANY_REQUESTS);
         let refused = service.send_as(&a, "POST", "/execute_code", "{}").await;
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
         let wait: u64 = header(&refused, "retry-after").parse().unwrap();
@@ -283,6 +369,23 @@ async fn a_tenant_over_its_rate_is_told_when_to_come_back_and_the_others_are_not
         // It is executions that are counted.
         assert_eq!(service.json_as(&a, "GET", "/data", "").await.0, StatusCode::OK);
         assert_eq!(service.execute_as(&b, json!({ "code": "" })).await.0, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenants_executions_at_once_are_those_of_its_line() {
+    let (key, line) = key_of("a", "concurrency=1");
+    with_places(Some(Keyring::parse(&line).unwrap()), 2, async |service| {
+        let run = || service.execute_as(&key, json!({ "code": "import time; time.sleep(0.5)" }));
+        let look = async {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let listed = service.json_as(&key, "GET", "/executions", "").await.1;
+            let listed: Vec<_> = listed.as_array().unwrap().iter().map(|run| run["status"].clone()).collect();
+            assert_eq!(listed, ["running", "queued"]);
+        };
+        let (first, second, ()) = tokio::join!(run(), run(), look);
+        assert_eq!((first.0, second.0), (StatusCode::OK, StatusCode::OK));
     })
     .await;
 }

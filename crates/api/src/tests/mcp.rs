@@ -21,6 +21,14 @@ impl Service {
     }
 }
 
+impl Service {
+    /// What a tool gives back.
+    pub(super) async fn tool(&self, key: Option<&str>, name: &str, arguments: Value) -> Value {
+        let call = request("tools/call", json!({ "name": name, "arguments": arguments }));
+        self.message(key, call).await.1["result"].clone()
+    }
+}
+
 fn request(method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
 }

@@ -6,10 +6,9 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, Uri},
 };
-use keys::Keyring;
 use serde_json::{Value, json};
 
-use super::{Service, bytes_of, header, json_of, with_keys, with_service};
+use super::{Service, bytes_of, callers::with_key_of, header, json_of, with_service};
 
 /// Not for clients of the API: a path that ends where its key should begin, the document itself, and the fallback.
 const UNDOCUMENTED: [&str; 9] = [
@@ -199,9 +198,9 @@ async fn the_documented_fields_are_those_of_the_readme_of_requests_and_of_answer
 }
 
 #[tokio::test]
-async fn the_document_says_which_operations_need_a_key_and_needs_none_itself() {
-    with_keys(Some(Keyring::parse("").unwrap()), async |service| {
-        let document = document(service).await;
+async fn the_document_says_which_operations_need_a_key() {
+    with_key_of("a", "", async |service, key| {
+        let (_, document) = service.json_as(key, "GET", "/openapi.json", "").await;
         assert_eq!(document["security"], json!([{ "bearer": [] }]));
         for (path, method, about) in operations(&document) {
             let request =

@@ -46,7 +46,7 @@ const UNWANTED: u128 = 0xc3c3_0000_5eed_5eed_5eed_5eed_5eed_c3c3;
 #[tokio::test]
 async fn a_request_and_its_phases_are_spans_of_the_clients_trace() {
     let (traces, received) = collector().await;
-    with(None, 0, traces.clone(), async |service| {
+    with(None, 1, 0, traces.clone(), async |service| {
         let response = service.send(traced(ANSWERED, 1, "1/0")).await;
         let told = header(&response, "traceparent").to_owned();
         let [version, trace, span, flags] = told.split('-').collect::<Vec<_>>()[..] else { panic!("{told}") };

@@ -45,6 +45,9 @@ struct Lost {
     /// For a person to read.
     #[schema(examples("The container was lost, through no fault of the code: try again"))]
     detail: String,
+    /// Seconds until it is worth trying again; null if it is not.
+    #[schema(required, examples(5))]
+    retry_after: Option<u32>,
 }
 
 /// Any of the events.

@@ -12,29 +12,14 @@ use super::{
 };
 use crate::error::ApiError;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
-    Stdout,
-    Stderr,
-}
-
-impl Stream {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
-}
-
 /// Turns what happens into events. Memory: one event, and a character that has not come whole.
 pub(crate) struct Events {
     id: Uuid,
     is_started: bool,
     stdout: Utf8,
     stderr: Utf8,
-    /// Text of one stream that no event has told yet.
-    gathered: (Stream, String),
+    /// A stream, and text of it that no event has told yet.
+    gathered: (&'static str, String),
 }
 
 impl Events {
@@ -44,7 +29,7 @@ impl Events {
             is_started: false,
             stdout: Utf8::default(),
             stderr: Utf8::default(),
-            gathered: (Stream::Stdout, String::new()),
+            gathered: ("stdout", String::new()),
         }
     }
 
@@ -52,8 +37,8 @@ impl Events {
     pub(crate) fn tell(&mut self, output: Output) -> Vec<Event> {
         let (stream, text) = match output {
             Output::Started => return self.start().into_iter().collect(),
-            Output::Stdout(bytes) => (Stream::Stdout, self.stdout.decode(&bytes)),
-            Output::Stderr(bytes) => (Stream::Stderr, self.stderr.decode(&bytes)),
+            Output::Stdout(bytes) => ("stdout", self.stdout.decode(&bytes)),
+            Output::Stderr(bytes) => ("stderr", self.stderr.decode(&bytes)),
         };
         self.gather(stream, &text).into_iter().collect()
     }
@@ -66,12 +51,12 @@ impl Events {
     /// An event of what is gathered.
     pub(crate) fn flush(&mut self) -> Option<Event> {
         let (stream, text) = (self.gathered.0, std::mem::take(&mut self.gathered.1));
-        (!text.is_empty()).then(|| event(stream.name(), &Printed { text }))
+        (!text.is_empty()).then(|| event(stream, &Printed { text }))
     }
 
     /// All that is told at the end: what was not streamed, and last the rest of the answer.
-    pub(crate) fn finish(&mut self, id: Uuid, outcome: Outcome) -> Vec<Event> {
-        let (returned, finished) = Response::new(id, outcome).split();
+    pub(crate) fn finish(&mut self, outcome: Outcome) -> Vec<Event> {
+        let (returned, finished) = Response::new(self.id, outcome).split();
         let mut events = self.end();
         events.extend(returned.display.map(|display| event("display", &display)));
         events.extend(returned.figures.iter().map(|figure| event("figure", figure)));
@@ -92,7 +77,7 @@ impl Events {
         is_first.then(|| event("started", &Started { id: self.id }))
     }
 
-    fn gather(&mut self, stream: Stream, text: &str) -> Option<Event> {
+    fn gather(&mut self, stream: &'static str, text: &str) -> Option<Event> {
         let told = if self.gathered.0 == stream { None } else { self.flush() };
         self.gathered.0 = stream;
         self.gathered.1.push_str(text);
@@ -101,7 +86,7 @@ impl Events {
 
     fn end(&mut self) -> Vec<Event> {
         let mut events: Vec<Event> = self.start().into_iter().collect();
-        for (stream, text) in [(Stream::Stdout, self.stdout.end()), (Stream::Stderr, self.stderr.end())] {
+        for (stream, text) in [("stdout", self.stdout.end()), ("stderr", self.stderr.end())] {
             events.extend(self.gather(stream, text));
         }
         events.extend(self.flush());

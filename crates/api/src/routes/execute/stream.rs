@@ -22,7 +22,6 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
-use uuid::Uuid;
 
 use super::{Asked, NOT_STORED};
 use crate::{
@@ -81,11 +80,11 @@ pub(crate) async fn stream(
     let Some(first) = outputs.recv().await else {
         // Nothing has started.
         let outcome = ended(run.await)?;
-        return Ok(respond(stream::iter(Events::new(id).finish(id, outcome))));
+        return Ok(respond(stream::iter(Events::new(id).finish(outcome))));
     };
     let events = Events::new(id);
     let following =
-        Following { id, run: Some(run), outputs, next: Some(first), events, answers, tenant, share: None };
+        Following { run: Some(run), outputs, next: Some(first), events, answers, tenant, share: None };
     let steps = stream::unfold(following, Following::step);
     Ok(respond(steps.flat_map(stream::iter)))
 }
@@ -97,7 +96,6 @@ fn respond(events: impl futures_util::Stream<Item = Event> + Send + 'static) -> 
 
 /// A run that is being told.
 struct Following {
-    id: Uuid,
     /// None once it is told to its end.
     run: Option<Run>,
     outputs: Receiver<Output>,
@@ -124,7 +122,7 @@ impl Following {
                     }) {
                         Ok((share, outcome)) => {
                             self.share = share;
-                            self.events.finish(self.id, outcome)
+                            self.events.finish(outcome)
                         }
                         Err(error) => self.events.fail(&error),
                     };
