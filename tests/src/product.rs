@@ -13,11 +13,12 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use reqwest::{Client, StatusCode, header::HeaderMap};
+use reqwest::{Client, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -188,14 +189,27 @@ impl Product {
         machine::descriptors(self.pid())
     }
 
+    /// Waits until as many are open as were then; the connections that the client keeps for later count as well.
+    pub async fn has_descriptors_back(&self, then: usize) {
+        eventually("the descriptors are back", Duration::from_secs(20), || async {
+            self.descriptors() <= then + 8
+        })
+        .await;
+    }
+
     /// Resident memory, or its highest so far (`VmHWM`), in bytes.
     pub fn memory(&self, field: &str) -> u64 {
         machine::memory(self.pid(), field)
     }
 
+    /// Address and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.address())
     }
 
     /// The HTTP client.
@@ -219,6 +233,11 @@ impl Product {
         let response = self.client.post(self.url("/execute_code")).json(body).send().await?;
         let (http, headers) = (response.status(), response.headers().clone());
         Ok(Run { http, headers, body: response.json().await? })
+    }
+
+    /// The same while the test goes on.
+    pub fn begin(&self, body: &Value) -> JoinHandle<reqwest::Result<Response>> {
+        tokio::spawn(self.client.post(self.url("/execute_code")).json(body).send())
     }
 
     /// Runs code.

@@ -15,7 +15,7 @@ use tokio::{
 async fn ask(product: &Product, code: &str) -> (TcpStream, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let address = product.url("").trim_start_matches("http://").parse().unwrap();
+    let address = product.address().parse().unwrap();
     let mut stream = socket.connect(address).await.unwrap();
     let body = json!({ "code": code }).to_string();
     let head = format!(

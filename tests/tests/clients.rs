@@ -8,13 +8,9 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Product, eventually, skip};
+use e2e::{Product, keys::new_key, skip};
 use serde_json::json;
-use tokio::{
-    io::AsyncWriteExt,
-    process::Command,
-    time::{sleep, timeout},
-};
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 const SUM: &str = "total = sum(values)\nprint(total)\n";
 
@@ -96,10 +92,8 @@ async fn occupy(
     seconds: f64,
 ) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
     let code = format!("import time; time.sleep({seconds})");
-    let request = product.client().post(product.url("/execute_code")).json(&json!({ "code": code }));
-    let occupying = tokio::spawn(request.send());
-    eventually("it runs", Duration::from_secs(10), || async { !product.containers().await.is_empty() }).await;
-    sleep(Duration::from_millis(300)).await;
+    let occupying = product.begin(&json!({ "code": code }));
+    product.running().await;
     occupying
 }
 
@@ -222,6 +216,39 @@ async fn the_agents_tool_gives_text_and_pictures_and_what_went_wrong_as_text_too
     assert!(text(&limited.stdout).starts_with("crashed: "), "{limited:?}");
     let away = Client::new(&product, &python, "tool.py").with("SANDBOX_URL", "http://127.0.0.1:9");
     assert!(text(&away.run(&[], "1").await.stdout).starts_with("There is no answer: "));
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn every_client_sends_its_key() {
+    let Some(python) = python().await else { return };
+    let (key, line) = new_key("clients").await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keys"), line).unwrap();
+    std::fs::write(folder.path().join("program.py"), "a = 1").unwrap();
+    let product = Product::start(&["--api-keys-file", folder.path().join("keys").to_str().unwrap()]).await;
+    for (program, file, arguments) in [
+        (python.as_path(), "sandbox.py", &[][..]),
+        (Path::new("node"), "sandbox.mjs", &[]),
+        (Path::new("bash"), "sandbox.sh", &[]),
+        (&python, "sandbox_async.py", &["program.py"]),
+        (&python, "tool.py", &[]),
+        (&python, "agent.py", &["What is the median of 1?"]),
+    ] {
+        if !starts(program, &["--version"]).await {
+            skip(&format!("there is no {}", program.display()));
+            continue;
+        }
+        let client = || Client::new(&product, program, file);
+        let without = client().run_in(folder.path(), arguments, "a = 1").await;
+        let told = format!("{}{}", text(&without.stdout), text(&without.stderr));
+        // The package for MCP does not tell with which status it was refused.
+        let refused = told.contains("401") || file == "agent.py" && !without.status.success();
+        assert!(refused, "{file}: {told}");
+        let with = client().with("SANDBOX_KEY", &key).run_in(folder.path(), arguments, "a = 1").await;
+        let told = format!("{}{}", text(&with.stdout), text(&with.stderr));
+        assert!(with.status.success() && !told.contains("401"), "{file}: {told}");
+    }
     product.stop().await;
 }
 

@@ -108,9 +108,7 @@ async fn is_told(product: &Product, why: &str, within: Duration) {
 
 /// Without a restart of the control plane: it serves, is healthy, and has the containers it shall have and no other.
 async fn recovers(product: &Product, fault: &str) {
-    let last = std::sync::Mutex::new(String::new());
     eventually(&format!("recovered after: {fault}"), RECOVERS_WITHIN, async || {
-        *last.lock().unwrap() = format!("{:?}", health(product).await);
         health(product).await.0 == StatusCode::OK && product.containers().await.len() == POOL
     })
     .await;
@@ -169,9 +167,7 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     engine.empty().await;
     recovers_under(load, &product, "a full disk").await;
 
-    let limit = descriptors + 8;
-    eventually("the descriptors are back", Duration::from_secs(20), async || product.descriptors() <= limit)
-        .await;
+    product.has_descriptors_back(descriptors).await;
 
     // Killed while the engine is away, or hangs: what it leaves is removed all the same.
     let (instance, undertaker) = (product.instance(), product.undertaker());

@@ -121,8 +121,6 @@ async fn a_thousand_requests_at_once_are_each_answered_honestly_and_leave_everyt
         .await;
     let all = join_all((0..4).map(|_| product.run("import time; time.sleep(2)"))).await;
     assert!(all.iter().all(|run| run.status() == "ok"));
-    let limit = descriptors + 8;
-    eventually("the descriptors are back", Duration::from_secs(20), async || product.descriptors() <= limit)
-        .await;
+    product.has_descriptors_back(descriptors).await;
     product.stop().await;
 }

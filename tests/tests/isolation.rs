@@ -114,10 +114,7 @@ async fn masked_by_the_engine(image: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_warm_and_a_running_container_have_every_promised_setting_and_no_other() {
     let product = Product::start(&["--pool-size", "1", "--preload", "", "--memory", "256m"]).await;
-    let sleeping = tokio::spawn({
-        let request = product.client().post(product.url("/execute_code"));
-        request.json(&json!({ "code": "import time; time.sleep(120)", "timeout": 120 })).send()
-    });
+    let sleeping = product.begin(&json!({ "code": "import time; time.sleep(120)", "timeout": 120 }));
     product.running().await;
     product.warm(2).await;
     eventually("the one that runs, and the next", Duration::from_secs(20), || async {
@@ -206,8 +203,8 @@ async fn no_request_chooses_anything_of_the_engine() {
 async fn code_can_arm_no_timer_that_would_wake_it_once_it_is_stopped() {
     let product = Product::start(&[]).await;
     let code = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n\
-                timer, refused = ctypes.c_void_p(), libc.timer_create(1, None, ctypes.byref(ctypes.c_void_p()))\n\
-                errno = ctypes.get_errno()\ndel libc, timer";
+                refused = libc.timer_create(1, None, ctypes.byref(ctypes.c_void_p()))\n\
+                errno = ctypes.get_errno()\ndel libc";
     let run = product.run(code).await;
     // EPERM, as all that the profile does not name.
     assert_eq!(run.field("result"), &json!({ "refused": -1, "errno": 1 }), "{}", run.body);

@@ -53,12 +53,7 @@ async fn five_hundred_executions_of_every_kind_are_answered_right_and_leave_noth
 
     product.no_containers(Duration::from_secs(10)).await;
     assert_eq!(docker::volumes().await, volumes);
-    // Connections that the client keeps open for later count as well.
-    let limit = descriptors + 8;
-    eventually("the descriptors are back", Duration::from_secs(10), || async {
-        product.descriptors() <= limit
-    })
-    .await;
+    product.has_descriptors_back(descriptors).await;
     // Without the pages of the binary itself, which in a debug build are tens of MiB.
     let memory = product.memory("RssAnon");
     assert!(memory < 64 << 20, "{} MiB", memory >> 20);

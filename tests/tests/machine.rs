@@ -233,7 +233,7 @@ async fn a_clock_that_jumps_moves_no_deadline_and_loses_no_value() {
 
 /// A connection on which a request is sent by hand.
 async fn connect(product: &Product) -> TcpStream {
-    TcpStream::connect(product.url("").trim_start_matches("http://")).await.unwrap()
+    TcpStream::connect(product.address()).await.unwrap()
 }
 
 /// `POST /execute_code` as it goes over the wire.

@@ -17,7 +17,7 @@ async fn schemathesis_finds_nothing() {
     let (key, line) = new_key("schemathesis").await;
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("keys");
-    fs::write(&keys, line).unwrap();
+    fs::write(&keys, format!("{} metrics=yes", line.trim())).unwrap();
     let product = Product::start(&["--pool-size", "2", "--api-keys-file", keys.to_str().unwrap()]).await;
     let run = Command::new(schemathesis)
         .args(["--config-file", "schemathesis.toml", "run", "--no-color", &product.url("/openapi.json")])

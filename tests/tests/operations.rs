@@ -97,17 +97,24 @@ async fn an_engine_that_can_set_no_limits_is_refused_also_where_it_would_not_war
 async fn sigterm_lets_running_executions_finish_and_refuses_new_ones() {
     let mut product = Product::start(&[]).await;
     let instance = product.instance();
-    let running = tokio::spawn({
-        let request = product.client().post(product.url("/execute_code"));
-        request.json(&json!({ "code": "import time; time.sleep(2); a = 1" })).send()
-    });
-    eventually("it runs", Duration::from_secs(10), || async { !product.containers().await.is_empty() }).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let running = product.begin(&json!({ "code": "import time; time.sleep(2); a = 1" }));
+    product.running().await;
     product.signal(Signal::SIGTERM);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let refused = product.run("a = 1").await;
     assert_eq!(refused.http, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.body, json!({ "detail": "The service is shutting down" }));
+    let post = |path: &str| product.client().post(product.url(path));
+    let streamed = post("/execute_code/stream").json(&json!({ "code": "a = 1" })).send().await.unwrap();
+    assert_eq!(streamed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                       "params": { "name": "execute_python", "arguments": { "code": "a = 1" } } });
+    let called =
+        post("/mcp").header("accept", "application/json, text/event-stream").json(&call).send().await;
+    let called: serde_json::Value = called.unwrap().json().await.unwrap();
+    assert_eq!(called["result"]["isError"], json!(true), "{called}");
+    let told = called["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(told.starts_with("The service is shutting down. Try again in"), "{told}");
     let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(answer["result"], json!({ "a": 1 }));
     assert!(product.wait(Duration::from_secs(20)).await.success());
@@ -118,10 +125,7 @@ async fn sigterm_lets_running_executions_finish_and_refuses_new_ones() {
 async fn while_it_drains_health_is_bad_who_waits_is_sent_away_and_what_stands_ready_goes() {
     let mut product = Product::start(&["--max-executions", "1", "--pool-size", "2"]).await;
     let instance = product.instance();
-    let run = |code: &str| {
-        let request = product.client().post(product.url("/execute_code"));
-        tokio::spawn(request.json(&json!({ "code": code })).send())
-    };
+    let run = |code: &str| product.begin(&json!({ "code": code }));
     let running = run("import time; time.sleep(4); a = 1");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let waiting = run("a = 2");
@@ -145,12 +149,12 @@ async fn a_check_proves_every_promise_beside_a_running_service_of_the_same_flags
     let image = OwnImage::tag().await;
     let standing = product.containers().await;
     let data = product.data_dir();
-    let address = product.url("").replace("http://", "");
+    let address = product.address();
     let flags = ["--image", image.name(), "--data-dir", data.to_str().unwrap(), "--listen", &address];
     let output = run_binary(&[&flags[..], &["--max-executions", "1", "check"]].concat()).await;
     let table = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{table}");
-    assert!(table.lines().count() >= 17 && table.ends_with("are ok\n"), "{table}");
+    assert!(table.lines().count() >= 19 && table.ends_with("are ok\n"), "{table}");
     for promise in [
         "a run",
         "no network",
@@ -214,13 +218,11 @@ async fn what_outlasts_the_drain_is_cancelled_and_a_second_signal_hurries() {
     for (flags, signals) in [(["--drain-timeout", "1s"], 1), (["--drain-timeout", "1h"], 2)] {
         let mut product = Product::start(&flags).await;
         let instance = product.instance();
-        let running = tokio::spawn({
-            let request = product.client().post(product.url("/execute_code"));
-            request.json(&json!({ "code": "print('a')\nimport time; time.sleep(60)", "timeout": 100 })).send()
-        });
-        eventually("it runs", Duration::from_secs(10), || async { !product.containers().await.is_empty() })
-            .await;
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let code = "print('a')\nimport time; time.sleep(60)";
+        let running = product.begin(&json!({ "code": code, "timeout": 100 }));
+        product.running().await;
+        // It has printed by then.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         for _ in 0..signals {
             product.signal(Signal::SIGINT);
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -240,12 +242,8 @@ async fn after_sigkill_the_containers_end_by_themselves_the_next_start_removes_t
         let upload = product.client().post(product.url(&format!("/upload_data/k{n}")));
         assert_eq!(upload.body(n.to_string()).send().await.unwrap().status(), StatusCode::OK);
     }
-    let runs: Vec<_> = (0..4)
-        .map(|_| {
-            let request = product.client().post(product.url("/execute_code"));
-            tokio::spawn(request.json(&json!({ "code": "while True: pass", "timeout": 300 })).send())
-        })
-        .collect();
+    let runs: Vec<_> =
+        (0..4).map(|_| product.begin(&json!({ "code": "while True: pass", "timeout": 300 }))).collect();
     eventually("four run", Duration::from_secs(20), || async { product.containers().await.len() == 4 }).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let folder = product.kill().await;
@@ -271,11 +269,8 @@ async fn after_sigkill_the_containers_end_by_themselves_the_next_start_removes_t
 #[tokio::test]
 async fn two_control_planes_on_one_engine_do_not_touch_each_others_containers() {
     let first = Product::start(&[]).await;
-    let running = tokio::spawn({
-        let request = first.client().post(first.url("/execute_code"));
-        request.json(&json!({ "code": "import time; time.sleep(3); a = 1" })).send()
-    });
-    eventually("it runs", Duration::from_secs(10), || async { !first.containers().await.is_empty() }).await;
+    let running = first.begin(&json!({ "code": "import time; time.sleep(3); a = 1" }));
+    first.running().await;
     let second = Product::start(&[]).await;
     assert_ne!(first.instance(), second.instance());
     assert_eq!(second.run("a = 2").await.field("result"), &json!({ "a": 2 }));
@@ -288,7 +283,7 @@ async fn two_control_planes_on_one_engine_do_not_touch_each_others_containers() 
 #[tokio::test]
 async fn a_connection_that_says_nothing_or_never_ends_its_headers_is_closed() {
     let product = Product::start(&[]).await;
-    let address = product.url("").replace("http://", "");
+    let address = product.address();
     let closes = async |said: &str| {
         let mut connection = TcpStream::connect(&address).await.unwrap();
         connection.write_all(said.as_bytes()).await.unwrap();
