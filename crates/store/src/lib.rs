@@ -32,6 +32,7 @@ use bytes::Bytes;
 pub use chrono::SecondsFormat;
 use futures_util::{TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::{header::Header, index::Index};
@@ -42,8 +43,13 @@ pub use self::{
     upload::{PutError, Upload},
 };
 
+/// How long the disk may take for one step. What has waited for it is told so; the step itself cannot be ended.
+const DISK_LIMIT: Duration = if cfg!(test) { Duration::from_millis(500) } else { Duration::from_secs(30) };
+
 /// The part of the data folder in which the values are.
 const OBJECTS: &str = "objects";
+/// As errors name it.
+const DATA_FOLDER: &str = "data folder";
 /// The file that says whose folder it is.
 const LOCK: &str = "lock";
 
@@ -190,6 +196,14 @@ impl Store {
     }
 }
 
+/// A step of the disk, or an error in its place.
+async fn in_time<T>(step: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
+    timeout(DISK_LIMIT, step).await.unwrap_or_else(|_| {
+        let source = format!("the disk has not answered within {} s", DISK_LIMIT.as_secs_f64()).into();
+        Err(object_store::Error::Generic { store: DATA_FOLDER, source })
+    })
+}
+
 /// Runs in a task of its own: a client that leaves must not stop half-way what cannot be undone. `aborted` is for a task that panics.
 async fn unless_dropped<T: Send + 'static, E: Send + 'static>(
     work: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -252,7 +266,7 @@ impl Shared {
 
     /// Deletes the object of a version and gives its room back, once: of two at the same time one finds nothing.
     async fn discard(&self, meta: &Meta) -> Result<(), object_store::Error> {
-        match self.objects.delete(&object_path(meta.version)).await {
+        match in_time(self.objects.delete(&object_path(meta.version))).await {
             Ok(()) => self.index.release_version(meta),
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error),

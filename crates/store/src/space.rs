@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    DeleteError, ReadError, Shared, Value,
+    DATA_FOLDER, DeleteError, ReadError, Shared, Value,
     header::{ContentType, Header, Meta},
+    in_time,
     key::Key,
     object_path, unless_dropped,
     upload::{PutError, Upload},
@@ -112,7 +113,7 @@ impl Space {
             }
             let reader = Reader::of(&self.shared, &meta);
             let options = GetOptions { range: Some(bytes.into()), ..Default::default() };
-            match self.shared.objects.get_opts(&object_path(meta.version), options).await {
+            match in_time(self.shared.objects.get_opts(&object_path(meta.version), options)).await {
                 Ok(opened) => {
                     let stream = whole(opened.into_stream(), range.end - range.start, reader).boxed();
                     return Ok(Some(Value { meta, range, stream }));
@@ -154,10 +155,10 @@ fn whole(
 ) -> impl Stream<Item = Result<Bytes, ReadError>> {
     stream::try_unfold(Some((pieces, size, reader)), async |to_come| {
         let Some((mut pieces, left, reader)) = to_come else { return Ok(None) };
-        let piece = pieces.try_next().await.map_err(ReadError)?.unwrap_or_default();
+        let piece = in_time(pieces.try_next()).await.map_err(ReadError)?.unwrap_or_default();
         if piece.is_empty() {
             let source = "the file ends before its value".into();
-            return Err(ReadError(object_store::Error::Generic { store: "data folder", source }));
+            return Err(ReadError(object_store::Error::Generic { store: DATA_FOLDER, source }));
         }
         let left = left.saturating_sub(piece.len() as u64);
         Ok(Some((piece, (left > 0).then_some((pieces, left, reader)))))

@@ -1,7 +1,8 @@
-use std::{fs, future::ready, path::Path, sync::Arc};
+use std::{fs, future::ready, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use nix::{libc, sys::stat::Mode, unistd::mkfifo};
 use tempfile::TempDir;
 
 use crate::{
@@ -129,6 +130,22 @@ async fn a_value_whose_file_has_lost_its_end_is_an_error_when_it_comes_to_that()
     assert!(error.0.to_string().contains("the file ends before its value"), "{}", error.0);
     assert!((50_000..60_000).contains(&read), "{read}");
     assert_eq!(part.stream.try_collect::<Vec<_>>().await.unwrap().concat(), [1; 10]);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_told_and_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let version = put(&store, "a", b"1").await.unwrap().version;
+    // Whoever opens it waits until somebody writes.
+    let object = folder.path().join("objects").join(version.to_string());
+    fs::remove_file(&object).unwrap();
+    mkfifo(&object, Mode::S_IRWXU).unwrap();
+    let error = store.read(&key("a"), |meta| 0..meta.size).await.err().unwrap();
+    assert!(error.to_string().contains("the disk has not answered within 0.5 s"), "{error}");
+    // Fails unless it is being waited for, and ends that.
+    let nonblocking = fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&object);
+    nonblocking.unwrap();
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Shared,
     header::{ContentType, Header, Meta},
+    in_time,
     index::Full,
     key::Key,
     object_path,
@@ -103,7 +104,7 @@ impl Upload {
         let version = shared.index.next_version();
         let mut room = Room { shared: Arc::clone(&shared), space: name.clone(), quota, bytes: 0 };
         room.take(Header::SIZE)?;
-        let target = shared.objects.put_multipart(&object_path(version)).await?;
+        let target = in_time(shared.objects.put_multipart(&object_path(version))).await?;
         let header = Header::new(name, key, content_type);
         let buffer = BytesMut::from(&header.encode()[..]);
         Ok(Self { shared, target, version, header, buffer, room })
@@ -128,7 +129,7 @@ impl Upload {
 
     async fn complete(mut self) -> Result<Meta, PutError> {
         self.flush().await?;
-        self.target.complete().await?;
+        in_time(self.target.complete()).await?;
         let size = self.size();
         let meta = self.header.meta(self.version, size, self.shared.limits.ttl);
         // The room is the value's now.
@@ -145,6 +146,6 @@ impl Upload {
 
     async fn flush(&mut self) -> Result<(), PutError> {
         let part = self.buffer.split().freeze();
-        Ok(self.target.put_part(part.into()).await?)
+        Ok(in_time(self.target.put_part(part.into())).await?)
     }
 }

@@ -17,12 +17,16 @@ mod upkeep;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use nix::sys::stat::{Mode, umask};
 use tracing::error;
 
 use self::cli::{Cli, Command, Config, Flags, KeysCommand, manual};
+
+/// A thread that waits for a disk that hangs would keep the end waiting for ever.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -63,7 +67,11 @@ fn run(flags: Flags, work: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
     // Uploaded data is nobody else's; the group may, because the service can run as different users of one group.
     umask(Mode::S_IRWXO);
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work(config)),
+        Ok(runtime) => {
+            let status = runtime.block_on(work(config));
+            runtime.shutdown_timeout(LAST_THREADS);
+            status
+        }
         Err(error) => {
             error!("the service cannot run: {error}");
             ExitCode::FAILURE
