@@ -13,8 +13,6 @@ need_haproxy
 scripts/docker.sh
 scripts/images.sh "${1:-all}"
 
-# The binary that is built along with the tests, or cargo would compile nearly all of it once more without their features.
-export TESTED_BINARY=${TESTED_BINARY:-$PWD/target/debug/code-sandbox}
 cargo nextest run "${all_tests[@]}" -E 'package(e2e)'
 
 # Read from the work tree, not from the image: the tests find the runner beside them.

@@ -6,6 +6,7 @@ source "$(dirname "$0")/project.sh"
 
 inputs_label=code-sandbox.inputs
 features=${FEATURES:-}
+options=()
 
 # The build reaches the package registries with the authorities that this machine trusts (certs/README.md).
 copy_authorities() {
@@ -45,7 +46,7 @@ build() {
   fi
   say "building $image"
   previous=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null) || previous=
-  docker build --label "$inputs_label=$inputs" ${features:+--build-arg "FEATURES=$features"} -f "$dockerfile" -t "$image" . >&2 ||
+  docker build --label "$inputs_label=$inputs" "${options[@]}" -f "$dockerfile" -t "$image" . >&2 ||
     fail "$image could not be built: see above"
   [ "$previous" != "$(docker image inspect --format '{{.Id}}' "$image")" ] || previous=
   forget_superseded "$previous" "${@:4}"
@@ -60,6 +61,7 @@ build_runner() {
 
 build_api() {
   scripts/base-images.sh "$rust_image"
+  options=(--build-arg "FEATURES=$features")
   build "$api_image" Dockerfile.api \
     "$(fingerprint "$debian_image" "$rust_image" -- Dockerfile.api Cargo.toml Cargo.lock tests/Cargo.toml crates)${features:+ $features}" \
     manifests build
@@ -68,18 +70,20 @@ build_api() {
 scripts/base-images.sh "$debian_image"
 copy_authorities
 # At the same time: the one waits for the network and the disk, the other for the processors. Each is a process group, which ends with
-# this script.
+# this script; the first that fails ends it.
 set -m
 builds=
-trap 'for build in $builds; do kill -- "-$build" 2>/dev/null || true; done' EXIT
-{ build_runner 2>&1 | sed -u 's/^/runner: /' >&2; } &
+end_builds() {
+  local build
+  for build in $builds; do kill -- "-$build" 2>/dev/null || true; done
+}
+trap end_builds EXIT
+{ build_runner 2>&1 | sed -u 's/^/runner: /' >&2; } </dev/null &
 builds=$!
 if [ "${1:-all}" != runner ]; then
-  { build_api 2>&1 | sed -u 's/^/api: /' >&2; } &
+  { build_api 2>&1 | sed -u 's/^/api: /' >&2; } </dev/null &
   builds+=" $!"
 fi
-failed=0
-for build in $builds; do
-  wait "$build" || failed=1
+for _ in $builds; do
+  wait -n
 done
-exit "$failed"

@@ -8,6 +8,9 @@ export PATH=$tools/venv/bin:$tools/bin:$PATH
 # What every run of tests compiles, also of a few: for another choice of packages or features cargo compiles the dependencies again.
 # shellcheck disable=SC2034 # for those who source this
 all_tests=(--workspace --locked --features supervisor/otlp)
+# The control plane that the end-to-end tests start: built along with them, and so with the features that they need. Without those cargo
+# would compile nearly all of it once more; what is shipped is tested as its image, by the corpus.
+export TESTED_BINARY=${TESTED_BINARY:-${CARGO_TARGET_DIR:-$PWD/target}/debug/code-sandbox}
 
 need_rust() {
   [ ! -d "$HOME/.cargo/bin" ] || export PATH=$PATH:$HOME/.cargo/bin
