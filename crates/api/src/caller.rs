@@ -81,11 +81,13 @@ pub(crate) async fn identify(
 /// (RFC 7617). Nowhere else, because a browser then sends it along whoever has made it call.
 pub(crate) async fn identify_reader(
     State(keyring): State<Option<Keyring>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let either = |authorization: &str| bearer(authorization).or_else(|| password(authorization));
-    match keyring.map(|keyring| account(&keyring, request.headers(), either)) {
+    let known = keyring.map(|keyring| account(&keyring, request.headers(), either));
+    request.headers_mut().remove(header::AUTHORIZATION);
+    match known {
         None | Some(Ok(_)) => next.run(request).await,
         Some(Err(error)) => {
             let mut refusal = error.into_response();

@@ -37,6 +37,9 @@ pub struct ApiConfig {
     pub max_value_size: u64,
     /// Longest pause between two parts of a request body.
     pub body_idle: Duration,
+    /// How often something goes to the client of a stream who hears nothing from the code, or a proxy would take the connection
+    /// for dead.
+    pub keep_alive: Duration,
     /// Longest time a request body may take; an upload's, longer at 16 KiB a second.
     pub body_total: Duration,
 }

@@ -96,6 +96,7 @@ async fn with(
         max_code_size: 1_000,
         max_value_size: limits.max_value_size,
         body_idle: Duration::from_millis(200),
+        keep_alive: Duration::from_secs(3),
         body_total: Duration::from_millis(500),
     };
     let bodies = Budget::new(24 << 10, false);

@@ -5,6 +5,7 @@
 //! ```text
 //! # TENANT SHA-256-OF-THE-KEY [LIMIT=VALUE ...] [# comment]
 //! team-a 2bb80d53...  concurrency=4 rate=120/m timeout=30s memory=512m data=1g   # Anna, until March
+//! watch  9f0a11c2...  metrics=yes
 //! ```
 //!
 //! [`KeysFile`] reads it, and reads it again; a [`Keyring`] says which [`Account`] a key opens. Nothing here writes a key or a

@@ -6,7 +6,12 @@ use axum::{
 };
 use telemetry::metrics::{CONTENT_TYPE, Levels};
 
-use crate::{App, caller::Caller, document, error::ApiError};
+use crate::{
+    App,
+    caller::Caller,
+    document::{self, answers::Problem},
+    error::ApiError,
+};
 
 /// Metrics
 ///
@@ -17,13 +22,20 @@ use crate::{App, caller::Caller, document, error::ApiError};
     path = "/metrics",
     operation_id = "metrics",
     tag = document::OPERATION,
-    responses((
-        status = 200,
-        description = "Every metric",
-        content_type = "application/openmetrics-text",
-        body = String,
-        example = "code_sandbox_executions_total{status=\"ok\"} 5"
-    ))
+    responses(
+        (
+            status = 200,
+            description = "Every metric",
+            content_type = "application/openmetrics-text",
+            body = String,
+            example = "code_sandbox_executions_total{status=\"ok\"} 5"
+        ),
+        (
+            status = 403,
+            description = "The key has no `metrics=yes`; or a browser says that a page of another origin asks",
+            body = Problem
+        ),
+    )
 )]
 pub(crate) async fn metrics(
     State(app): State<App>,

@@ -177,10 +177,9 @@ async fn a_password_opens_the_documentation_and_nothing_else() {
                 assert_eq!(asked_for_a_password, refused && documentation, "{method} {path}");
             }
         }
-        for authorization in [basic("a b", &key), basic("", &key).to_lowercase(), format!("Bearer {key}")] {
-            let right = !authorization.starts_with("basic");
-            let answer = ask("GET", "/openapi.json", authorization).await;
-            assert_eq!(answer.status() == StatusCode::OK, right);
+        let small = basic("", &key).replacen("Basic", "basic", 1);
+        for authorization in [basic("a b", &key), small, format!("Bearer {key}")] {
+            assert_eq!(ask("GET", "/openapi.json", authorization).await.status(), StatusCode::OK);
         }
     })
     .await;
@@ -377,15 +376,22 @@ async fn a_tenant_over_its_rate_is_told_when_to_come_back_and_the_others_are_not
 async fn a_tenants_executions_at_once_are_those_of_its_line() {
     let (key, line) = key_of("a", "concurrency=1");
     with_places(Some(Keyring::parse(&line).unwrap()), 2, async |service| {
-        let run = || service.execute_as(&key, json!({ "code": "import time; time.sleep(0.5)" }));
+        let run = || service.execute_as(&key, json!({ "code": "import time; time.sleep(15)" }));
         let look = async {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            let listed = service.json_as(&key, "GET", "/executions", "").await.1;
-            let listed: Vec<_> = listed.as_array().unwrap().iter().map(|run| run["status"].clone()).collect();
-            assert_eq!(listed, ["running", "queued"]);
+            let mut listed = Vec::new();
+            while listed.len() < 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let (_, runs) = service.json_as(&key, "GET", "/executions", "").await;
+                listed = runs.as_array().unwrap().clone();
+            }
+            assert_eq!((&listed[0]["status"], &listed[1]["status"]), (&json!("running"), &json!("queued")));
+            for run in listed.iter().rev() {
+                let path = format!("/executions/{}", run["id"].as_str().unwrap());
+                service.send_as(&key, "DELETE", &path, "").await;
+            }
         };
         let (first, second, ()) = tokio::join!(run(), run(), look);
-        assert_eq!((first.0, second.0), (StatusCode::OK, StatusCode::OK));
+        assert_eq!((&first.1["status"], &second.1["status"]), (&json!("cancelled"), &json!("cancelled")));
     })
     .await;
 }

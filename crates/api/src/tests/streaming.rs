@@ -55,7 +55,7 @@ async fn a_stream_tells_what_happens_in_order_and_last_the_rest_of_the_answer() 
 async fn a_client_that_hears_nothing_from_the_code_hears_a_comment() {
     with_service(async |service| {
         let request = Request::post("/execute_code/stream").header("content-type", "application/json");
-        let code = json!({ "code": "import time; time.sleep(16)", "timeout": 18 });
+        let code = json!({ "code": "import time; time.sleep(4)" });
         let response = service.send(request.body(code.to_string().into()).unwrap()).await;
         let body = bytes_of(response).await;
         let events: Vec<_> = std::str::from_utf8(&body).unwrap().split_terminator("\n\n").collect();

@@ -22,6 +22,7 @@ pub(super) const FLAGS: [&str; 4] = ["--output-limit", "1g", "--max-timeout", "1
 /// Each line is the time at which it was printed, by the clock that the client has as well.
 const TICKS: &str =
     "import time\nfor _ in range(200):\n    time.sleep(0.02)\n    print(time.time_ns(), flush=True)";
+const TICKS_IN_ALL: usize = 200;
 /// Bytes a second of the slow client: what the code prints, so that it takes a little longer with what the events add.
 const RATE: u64 = 1_000_000;
 /// A letter of no event's name or field, so that those that arrive are those that were printed.
@@ -71,10 +72,13 @@ async fn ticks(product: &Product) -> Result<Samples> {
             text = rest.to_owned();
         }
     }
-    Ok(samples)
+    match samples.len() {
+        TICKS_IN_ALL => Ok(samples),
+        fewer => Err(format!("{fewer} of {TICKS_IN_ALL} lines arrived").into()),
+    }
 }
 
-/// Reads so many bytes as they were printed, and no more.
+/// Has so many bytes printed and reads them a megabyte a second.
 async fn slow_client(product: &Product, bytes: u64) -> Result<u64> {
     let (lines, letters) = (bytes / LINE, LINE - 1);
     let letter = char::from(PRINTED);

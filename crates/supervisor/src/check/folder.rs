@@ -12,7 +12,7 @@ use store::Store;
 pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, String> {
     Store::check(folder).await.map_err(|error| error.to_string())?;
     let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be written: {error}", folder.display());
-    // The root is always there.
+    // The last ancestor of a relative path is empty.
     let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     // Made and gone: access() alone does not tell of a disk that is full or read-only for other reasons.
     let made = tempfile::tempdir_in(existing).map_err(|error| cannot(&error))?;
@@ -22,9 +22,14 @@ pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, Str
             file.sync_all()
         })
         .map_err(|error| cannot(&error))?;
-    for path in ["objects", "lock", "instance-id"].map(|name| folder.join(name)) {
+    for (name, used) in [
+        ("objects", AccessFlags::W_OK | AccessFlags::X_OK),
+        ("lock", AccessFlags::W_OK),
+        ("instance-id", AccessFlags::R_OK),
+    ] {
+        let path = folder.join(name);
         if path.exists() {
-            access(&path, AccessFlags::W_OK).map_err(|error| cannot(&error))?;
+            access(&path, used).map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
         }
     }
     let space = statvfs(existing).map_err(|error| cannot(&error))?;

@@ -83,8 +83,8 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
             before: Some(include_str!("programs/leave.py")),
             ..Trial::new("no reuse", include_str!("programs/find.py"))
         },
-        Trial::new("process limit", pids + include_str!("programs/processes.py")),
-        Trial::new("processor limit", cpus + include_str!("programs/processors.py")),
+        Trial::new("process limit", pids.clone() + include_str!("programs/processes.py")),
+        Trial::new("processor limit", cpus + &pids + include_str!("programs/processors.py")),
         Trial {
             mebibytes: Some(mebibytes),
             ends: Status::MemoryLimit,

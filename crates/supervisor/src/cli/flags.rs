@@ -174,7 +174,7 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_DRAIN_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = duration("0s", "24h"))]
     drain_timeout: Seconds,
 
-    /// OpenTelemetry collector that gets traces, by OTLP over HTTP, such as `http://127.0.1:4318` [default: none].
+    /// OpenTelemetry collector that gets traces, by OTLP over HTTP, such as `http://127.0.0.1:4318` [default: none].
     #[cfg(feature = "otlp")]
     #[arg(long, env = "CODE_SANDBOX_OTLP_ENDPOINT", value_name = "URL", value_parser = super::values::http_url)]
     otlp_endpoint: Option<String>,
@@ -205,6 +205,8 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Longest pause between two parts of a request body.
 const BODY_IDLE: Duration = Duration::from_secs(10);
+/// Longest silence of a stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Longest time a request body, uploads excepted, may take.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
 
@@ -287,6 +289,7 @@ impl Flags {
                 max_code_size: self.max_code_size.0,
                 max_value_size: self.max_value_size.0,
                 body_idle: BODY_IDLE,
+                keep_alive: KEEP_ALIVE,
                 body_total: BODY_TOTAL,
             },
             // One for every execution, and a few that are on their way in.

@@ -32,8 +32,6 @@ use crate::{
     wire::{event_schema::StreamEvent, events::Events, execute},
 };
 
-/// How often something goes to a client that hears nothing from the code, or a proxy would take the connection for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// `print` writes a line and its end separately: what follows so soon goes into the same event.
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERED_AT_MOST: usize = 64 << 10;
@@ -70,6 +68,7 @@ pub(crate) async fn stream(
     Asked { request, share }: Asked,
 ) -> Result<Response, ApiError> {
     let (id, tenant) = (request.id, request.tenant.clone());
+    let keep_alive = app.config.keep_alive;
     let answers = app.answers.clone();
     let (live, mut outputs) = Live::new();
     let run = trace.follow(async move {
@@ -80,17 +79,20 @@ pub(crate) async fn stream(
     let Some(first) = outputs.recv().await else {
         // Nothing has started.
         let outcome = ended(run.await)?;
-        return Ok(respond(stream::iter(Events::new(id).finish(outcome))));
+        return Ok(respond(stream::iter(Events::new(id).finish(outcome)), keep_alive));
     };
     let events = Events::new(id);
     let following =
         Following { run: Some(run), outputs, next: Some(first), events, answers, tenant, share: None };
     let steps = stream::unfold(following, Following::step);
-    Ok(respond(steps.flat_map(stream::iter)))
+    Ok(respond(steps.flat_map(stream::iter), keep_alive))
 }
 
-fn respond(events: impl futures_util::Stream<Item = Event> + Send + 'static) -> Response {
-    let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+fn respond(
+    events: impl futures_util::Stream<Item = Event> + Send + 'static,
+    keep_alive: Duration,
+) -> Response {
+    let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(keep_alive));
     (NOT_STORED, [("x-accel-buffering", "no")], events).into_response()
 }
 
