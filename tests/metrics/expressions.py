@@ -34,8 +34,9 @@ def series_of(url):
 def of_dashboard():
     dashboard = json.loads((OPERATIONS / "grafana-dashboard.json").read_text())
     for variable in dashboard["templating"]["list"]:
-        # Grafana's own function of a metric and a label; the data source is a variable too, and asks for none.
-        if asked := re.fullmatch(r"label_values\((.+), (\w+)\)", variable.get("definition", "")):
+        if variable["type"] == "query":
+            # Grafana's own function of a metric and a label.
+            asked = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
             yield "group by ({1}) ({0})".format(*asked.groups())
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
@@ -62,7 +63,7 @@ def asked_of(expression):
             case promql.AggregateExpr() if node.modifier:
                 labels.update(node.modifier.labels)
             case promql.BinaryExpr() if node.modifier and node.modifier.matching:
-                labels.update(node.modifier.matching.labels)
+                labels.update(node.modifier.matching.labels, node.modifier.group_labels or ())
 
     promql.walk(promql.parse(expression), visit)
     return selectors, labels

@@ -17,6 +17,18 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// File systems that are mounted, the containers' among them where the engine runs here.
+pub fn mounts() -> usize {
+    fs::read_to_string("/proc/self/mounts").unwrap().lines().count()
+}
+
+/// Processes whose name begins so.
+pub fn processes(name: &str) -> usize {
+    let names =
+        fs::read_dir("/proc").unwrap().flatten().map(|entry| fs::read_to_string(entry.path().join("comm")));
+    names.flatten().filter(|own| own.starts_with(name)).count()
+}
+
 /// Open file descriptors of a process.
 pub(crate) fn descriptors(pid: impl Display) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
-use nix::unistd::getuid;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, getuid},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -98,6 +101,11 @@ impl Service {
     /// Names of its containers.
     pub async fn containers(&self) -> BTreeSet<String> {
         docker::containers_of(&self.instance).await
+    }
+
+    /// Kills the control plane without warning; Compose starts it again.
+    pub fn kill(&self) {
+        kill(Pid::from_raw(self.pid.parse().unwrap()), Signal::SIGKILL).unwrap();
     }
 
     /// Open file descriptors of the control plane.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Product, docker, eventually};
+use e2e::{Product, docker, eventually, machine};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
@@ -30,6 +30,7 @@ async fn five_hundred_executions_of_every_kind_are_answered_right_and_leave_noth
     product.run("pass").await;
     product.no_containers(Duration::from_secs(10)).await;
     let (volumes, descriptors) = (docker::volumes().await, product.descriptors());
+    let (mounts, shims) = (machine::mounts(), machine::processes("containerd-shim"));
 
     // Two thirds are well-behaved, as in life; each checks that the answer is its own.
     let runs = stream::iter(0..500_u64).map(|n| {
@@ -53,6 +54,11 @@ async fn five_hundred_executions_of_every_kind_are_answered_right_and_leave_noth
 
     product.no_containers(Duration::from_secs(10)).await;
     assert_eq!(docker::volumes().await, volumes);
+    // What a test before this one has left to the engine may be gone since.
+    eventually("no more mounts and shims of the engine's", Duration::from_secs(10), || async {
+        machine::mounts() <= mounts && machine::processes("containerd-shim") <= shims
+    })
+    .await;
     product.has_descriptors_back(descriptors).await;
     // Without the pages of the binary itself, which in a debug build are tens of MiB.
     let memory = product.memory("RssAnon");
@@ -93,6 +99,7 @@ async fn a_container_removed_killed_or_paused_behind_our_back_is_not_the_codes_f
         let asleep = json!({ "code": "import time; time.sleep(30)", "timeout": 5 });
         let (run, ()) = tokio::join!(product.post(asleep), behind);
         assert_eq!(run.http.as_u16(), 503, "{verb:?}: {}", run.body);
+        assert!(run.headers.contains_key("retry-after"), "{verb:?}: {:?}", run.headers);
     }
     assert_eq!(product.run("a = 1").await.status(), "ok");
     product.stop().await;

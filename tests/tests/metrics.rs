@@ -68,7 +68,7 @@ async fn the_dashboard_and_the_alerts_ask_only_for_what_is_there() {
     assert!(python.exists(), "{} is missing: scripts/e2e.sh installs it", python.display());
     let mut product = Product::start(&["--pool-size", "1"]).await;
     // An unhealthy service is part of what they ask for.
-    let running = product.begin(&json!({ "code": "import time; time.sleep(10)" }));
+    let running = product.begin(&json!({ "code": "import time; time.sleep(25)" }));
     product.running().await;
     product.signal(Signal::SIGTERM);
     eventually("it drains", Duration::from_secs(5), async || {

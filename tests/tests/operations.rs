@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -67,23 +68,54 @@ async fn a_start_that_cannot_succeed_says_why_in_one_line_and_what_to_do() {
     assert!(log.contains("--workspace-size"), "{log}");
 }
 
+/// An engine that says this, by method and path, until it is aborted; its address.
+#[expect(clippy::unwrap_used, reason = "part of a test")]
+async fn engine_that_says(answer: fn(&str) -> &'static str) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("tcp://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 65_536];
+            let read = stream.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let body = answer(request.lines().next().unwrap_or_default());
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
+            stream.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+        }
+    });
+    (host, serving)
+}
+
+#[tokio::test]
+async fn a_container_that_the_engine_would_isolate_less_than_asked_is_refused() {
+    let (host, engine) = engine_that_says(|request| match request {
+        _ if request.contains("/info") => {
+            r#"{"MemoryLimit":true,"SwapLimit":true,"PidsLimit":true,"CpuCfsQuota":true,"NCPU":2}"#
+        }
+        _ if request.contains("/create") => {
+            r#"{"Id":"x","Warnings":["Your kernel does not support swap limit capabilities"]}"#
+        }
+        _ if request.contains("/containers/json") => "[]",
+        _ => r#"{"Id":"sha256:x"}"#,
+    })
+    .await;
+    let (status, log) = failing_start(&["--docker-host", &host]).await;
+    assert_eq!(status, Some(1), "{log}");
+    let told =
+        "the Docker engine cannot apply every isolation setting: Your kernel does not support swap limit";
+    assert!(log.contains(told), "{log}");
+    engine.abort();
+}
+
 #[tokio::test]
 async fn an_engine_that_can_set_no_limits_is_refused_also_where_it_would_not_warn() {
     // As a rootless one without cgroups says of itself.
-    const INFO: &str =
-        r#"{"MemoryLimit":false,"SwapLimit":false,"PidsLimit":false,"CpuCfsQuota":true,"NCPU":2}"#;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = format!("tcp://{}", listener.local_addr().unwrap());
-    let engine = tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await.unwrap();
-            let head =
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
-            stream.write_all(format!("{head} {}\r\n\r\n{INFO}", INFO.len()).as_bytes()).await.unwrap();
-        }
-    });
+    let (host, engine) = engine_that_says(
+        |_| r#"{"MemoryLimit":false,"SwapLimit":false,"PidsLimit":false,"CpuCfsQuota":true,"NCPU":2}"#,
+    )
+    .await;
     let (status, log) = failing_start(&["--docker-host", &host]).await;
     assert_eq!(status, Some(1), "{log}");
     assert!(
@@ -268,15 +300,25 @@ async fn after_sigkill_the_containers_end_by_themselves_the_next_start_removes_t
 
 #[tokio::test]
 async fn two_control_planes_on_one_engine_do_not_touch_each_others_containers() {
-    let first = Product::start(&[]).await;
-    let running = first.begin(&json!({ "code": "import time; time.sleep(3); a = 1" }));
-    first.running().await;
-    let second = Product::start(&[]).await;
+    let flags = ["--pool-size", "2", "--preload", ""];
+    let first = Product::start(&flags).await;
+    let running = first.begin(&json!({ "code": "import time; time.sleep(100)", "timeout": 100 }));
+    let id = first.running().await;
+    first.warm(2).await;
+    let of_first = first.containers().await;
+    assert_eq!(of_first.len(), 3);
+    let second = Product::start(&flags).await;
     assert_ne!(first.instance(), second.instance());
     assert_eq!(second.run("a = 2").await.field("result"), &json!({ "a": 2 }));
+    // Whatever of the second clears up behind it: its undertaker, the sweep of its next start, its drain.
+    let undertaker = second.undertaker();
+    let second = Product::start_in(second.kill().await, &flags).await;
+    has_ended(undertaker).await;
     second.stop().await;
+    assert_eq!(first.containers().await, of_first);
+    first.client().delete(first.url(&format!("/executions/{id}"))).send().await.unwrap();
     let answer: serde_json::Value = running.await.unwrap().unwrap().json().await.unwrap();
-    assert_eq!(answer["result"], json!({ "a": 1 }));
+    assert_eq!(answer["status"], json!("cancelled"));
     first.stop().await;
 }
 

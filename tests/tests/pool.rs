@@ -52,14 +52,17 @@ async fn warm_containers_that_are_killed_during_load_fail_no_request() {
     // wait for it lease at once what it has killed.
     let between_calls = RwLock::new(());
     let (killed, all_killed) = oneshot::channel();
+    let mut rounds = 0;
     let killing = async {
         while product.log().matches("a container that stood ready has ended").count() < 4 {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let _none_runs = between_calls.write().await;
             let standing = product.containers().await;
-            let kill: Vec<_> = ["kill"].into_iter().chain(standing.iter().map(String::as_str)).collect();
+            let standing: Vec<_> = standing.iter().map(String::as_str).collect();
+            let how = [&["kill"][..], &["rm", "-f"]][rounds % 2];
+            rounds += 1;
             // Some of them may be going already.
-            docker::try_docker(&kill).await;
+            docker::try_docker(&[how, &standing].concat()).await;
         }
         killed.send(()).unwrap();
     };

@@ -151,7 +151,9 @@ async fn the_service_makes_the_calls_that_the_proxy_lets_through_and_no_other() 
         told.extend(piece);
     }
     let told = String::from_utf8(told).unwrap();
-    assert!(told.contains("event: error"), "{told}");
+    let (_, error) = told.rsplit_once("event: error\ndata: ").expect("the last event");
+    let error: serde_json::Value = serde_json::from_str(error).unwrap();
+    assert_eq!((&error["status"], &error["retry_after"]), (&json!(503), &json!(5)), "{error}");
     eventually("healthy again", Duration::from_secs(30), || async {
         product.get("/health").await.is_ok_and(|(status, _)| status == 200)
     })

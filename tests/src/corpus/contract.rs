@@ -8,6 +8,8 @@ use std::{
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use super::raw::Answer;
+
 /// The published document, and what no answer may hold.
 #[derive(Debug)]
 pub(super) struct Contract {
@@ -22,17 +24,18 @@ impl Contract {
     }
 
     /// What is wrong with an answer to this request, if anything is.
-    pub(super) fn breach(&self, method: &str, path: &str, http: u16, body: &Value) -> Option<String> {
+    pub(super) fn breach(&self, method: &str, path: &str, answer: &Answer) -> Option<String> {
+        let Answer { http, headers, body } = answer;
         let text = body.to_string();
         if let Some(secret) = self.secrets.iter().find(|secret| text.contains(secret.as_str())) {
             return Some(format!("the answer holds {secret:?}: {}", &text[..text.len().min(1000)]));
         }
         // What describes all others is in no description.
-        if method == "GET" && path == "/openapi.json" && http == 200 {
+        if method == "GET" && path == "/openapi.json" && *http == 200 {
             return None;
         }
         let Some(operation) = self.operation(method, path) else {
-            let told = (http == 404 || http == 405) && body["detail"].is_string();
+            let told = matches!(http, 401 | 404 | 405) && body["detail"].is_string();
             return (!told).then(|| {
                 format!("{method} {path}, which is not published, is answered with {http}: {text}")
             });
@@ -43,7 +46,7 @@ impl Contract {
             return Some(format!("{http} is no published answer of {method} {path}: {text}"));
         }
         let schema = &response["content"]["application/json"]["schema"];
-        if schema.is_null() {
+        if schema.is_null() || headers.contains("text/event-stream") {
             return None;
         }
         let validator = self.validator(schema);

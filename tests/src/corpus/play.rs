@@ -167,7 +167,7 @@ impl Step {
         let (method, path) = self.operation();
         // What is no HTTP is answered by the server itself, with a status alone.
         let bare = self.raw.is_some() && matches!(answer.http, 0 | 400 | 431) && answer.body == "";
-        if !bare && let Some(breach) = stage.contract.breach(&method, &path, answer.http, &answer.body) {
+        if !bare && let Some(breach) = stage.contract.breach(&method, &path, &answer) {
             return Err(breach);
         }
         if let Some(wall_time) = answer.body["usage"]["wall_time"].as_f64() {
