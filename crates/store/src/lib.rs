@@ -295,7 +295,7 @@ async fn read_all(
     for object in listed {
         let meta = match object.location.as_ref().parse::<Uuid>() {
             Ok(version) if object.size >= Header::SIZE => {
-                match objects.get_range(&object.location, 0..Header::SIZE).await {
+                match in_time(objects.get_range(&object.location, 0..Header::SIZE)).await {
                     Ok(bytes) => Header::decode(&bytes)
                         .map(|header| header.meta(version, object.size - Header::SIZE, ttl)),
                     // Deleted since it was listed, by who has the store open.
