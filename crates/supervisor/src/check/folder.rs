@@ -12,6 +12,9 @@ use store::Store;
 pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, String> {
     Store::check(folder).await.map_err(|error| error.to_string())?;
     let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be written: {error}", folder.display());
+    if folder.is_symlink() && !folder.exists() {
+        return Err(cannot(&"it is a link that leads nowhere"));
+    }
     // The last ancestor of a relative path is empty.
     let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     // Made and gone: access() alone does not tell of a disk that is full or read-only for other reasons.
@@ -41,6 +44,8 @@ pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, Str
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[tokio::test]
@@ -63,6 +68,9 @@ mod tests {
             assert!(error.contains(&format!("{} cannot be written", path.display())), "{error}");
         }
         let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink(folder.path().join("nowhere"), &link).unwrap();
+        assert!(usable(&link, 0).await.unwrap_err().ends_with("it is a link that leads nowhere"));
         let foreign = folder.path().join("objects/x");
         fs::create_dir(foreign.parent().unwrap()).unwrap();
         fs::write(&foreign, "junk").unwrap();
