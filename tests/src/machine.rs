@@ -12,6 +12,13 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+/// A program that scripts/e2e.sh installs for the tests.
+pub fn tool(name: &str) -> PathBuf {
+    let path = repository().join("target/tools/venv/bin").join(name);
+    assert!(path.exists(), "{} is missing: scripts/e2e.sh installs it", path.display());
+    path
+}
+
 /// Free a moment ago; nothing else here takes ports by chance.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

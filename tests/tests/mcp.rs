@@ -4,7 +4,7 @@
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use e2e::{Product, eventually, keys::new_key};
+use e2e::{Product, eventually, keys::new_key, machine::tool};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::Command,
@@ -14,9 +14,7 @@ use tokio::{
 /// Lets the client do its work; it stays connected after it has cancelled a run, until that is seen to have ended.
 async fn speak(product: &Product, mode: &str, key: Option<&str>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = folder.join("../target/tools/venv/bin/python");
-    assert!(python.exists(), "{} is missing: scripts/e2e.sh installs it", python.display());
-    let mut client = Command::new(python)
+    let mut client = Command::new(tool("python"))
         .arg(folder.join("mcp/client.py"))
         .arg(product.url("/mcp"))
         .arg(mode)

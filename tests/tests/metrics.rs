@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use e2e::{Product, docker, eventually};
+use e2e::{Product, docker, eventually, machine::tool};
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -64,8 +64,6 @@ async fn counters_say_what_happened_to_executions_and_their_containers() {
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_ask_only_for_what_is_there() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = tests.join("../target/tools/venv/bin/python");
-    assert!(python.exists(), "{} is missing: scripts/e2e.sh installs it", python.display());
     let mut product = Product::start(&["--pool-size", "1"]).await;
     // An unhealthy service is part of what they ask for.
     let running = product.begin(&json!({ "code": "import time; time.sleep(25)" }));
@@ -75,7 +73,7 @@ async fn the_dashboard_and_the_alerts_ask_only_for_what_is_there() {
         product.get("/health").await.is_ok_and(|(status, _)| status == StatusCode::SERVICE_UNAVAILABLE)
     })
     .await;
-    let check = Command::new(python)
+    let check = Command::new(tool("python"))
         .arg(tests.join("metrics/expressions.py"))
         .arg(product.url("/metrics"))
         .env("PYTHONDONTWRITEBYTECODE", "1")

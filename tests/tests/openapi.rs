@@ -3,23 +3,19 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use e2e::{Product, keys::new_key};
+use e2e::{Product, keys::new_key, machine::tool};
 use tokio::{process::Command, time::timeout};
 
 #[tokio::test]
 async fn schemathesis_finds_nothing() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tools = tests.parent().unwrap().join("target/tools/venv");
-    let schemathesis = tools.join("bin/schemathesis");
-    assert!(schemathesis.exists(), "{} is missing: scripts/e2e.sh installs it", schemathesis.display());
-
     // With keys, so that what answers without one is found as well.
     let (key, line) = new_key("schemathesis").await;
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("keys");
     fs::write(&keys, format!("{} metrics=yes", line.trim())).unwrap();
     let product = Product::start(&["--pool-size", "2", "--api-keys-file", keys.to_str().unwrap()]).await;
-    let run = Command::new(schemathesis)
+    let run = Command::new(tool("schemathesis"))
         .args(["--config-file", "schemathesis.toml", "run", "--no-color", &product.url("/openapi.json")])
         .args(["--header", &format!("Authorization: Bearer {key}")])
         .current_dir(tests.join("schemathesis"))

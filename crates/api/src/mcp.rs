@@ -9,6 +9,7 @@
 mod calls;
 mod data;
 mod execute;
+mod messages;
 mod schema;
 
 use std::{
@@ -38,16 +39,14 @@ use rmcp::{
     },
 };
 use serde::Deserialize;
-use serde_json::json;
 use telemetry::traces::RequestTrace;
 use tower::Service;
-use utoipa::{
-    ToSchema,
-    openapi::{Object, Type, schema::SchemaType},
-};
 use uuid::Uuid;
 
-use self::calls::{CallId, Calls};
+use self::{
+    calls::{CallId, Calls},
+    messages::{Answer, Message, Refusal, RequestRefusal},
+};
 use crate::{
     App,
     body::{self, Held},
@@ -91,88 +90,6 @@ impl Mcp {
             service: StreamableHttpService::new(new, Arc::new(NeverSessionManager::default()), config),
         }
     }
-}
-
-/// A JSON-RPC 2.0 message: a request if it has an `id`, else a notification.
-#[derive(ToSchema)]
-#[schema(as = McpMessage, example = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }))]
-#[expect(dead_code, reason = "rmcp reads it")]
-struct Message {
-    /// `2.0`.
-    #[schema(pattern = r"^2\.0$", examples("2.0"))]
-    jsonrpc: String,
-    #[schema(schema_with = id, required = false)]
-    id: (),
-    /// Such as `initialize`, `tools/list`, `tools/call`.
-    #[schema(examples("tools/list"))]
-    method: String,
-    #[schema(schema_with = params, required = false)]
-    params: (),
-}
-
-fn id() -> Object {
-    let id = "Number or text: the request's, which comes back with what answers it.";
-    document::anything(SchemaType::AnyValue, id, json!(1))
-}
-
-fn params() -> Object {
-    let call = json!({ "name": "execute_python", "arguments": { "code": "1 + 1" } });
-    document::anything(Type::Object, "As the method needs them.", call)
-}
-
-fn error() -> Object {
-    let refusal = json!({ "code": -32022, "message": "Unsupported protocol version" });
-    document::anything(Type::Object, "Its `code`, its `message`, and `data` that tells more.", refusal)
-}
-
-/// The answer to a request.
-#[derive(ToSchema)]
-#[schema(as = McpAnswer)]
-#[expect(dead_code, reason = "rmcp writes it")]
-struct Answer {
-    /// `2.0`.
-    #[schema(pattern = r"^2\.0$", examples("2.0"))]
-    jsonrpc: String,
-    #[schema(schema_with = id)]
-    id: (),
-    #[schema(schema_with = result, required = false)]
-    result: (),
-    #[schema(schema_with = error, required = false)]
-    error: (),
-}
-
-fn result() -> Object {
-    document::anything(
-        Type::Object,
-        "What the method gives back; instead of an error.",
-        json!({ "tools": [] }),
-    )
-}
-
-/// Why a message is not taken.
-#[derive(ToSchema)]
-#[schema(as = McpRefusal)]
-#[expect(dead_code, reason = "says what `refusal` makes")]
-#[serde(untagged)]
-enum Refusal {
-    /// It answers no request.
-    Words(Problem),
-    /// It answers a request.
-    Answer(RequestRefusal),
-}
-
-/// Why a request is not taken, as JSON-RPC has it.
-#[derive(ToSchema)]
-#[schema(as = McpRequestRefusal)]
-#[expect(dead_code, reason = "as above")]
-struct RequestRefusal {
-    /// `2.0`.
-    #[schema(pattern = r"^2\.0$", examples("2.0"))]
-    jsonrpc: String,
-    #[schema(schema_with = id)]
-    id: (),
-    #[schema(schema_with = error)]
-    error: (),
 }
 
 /// What goes along with a request, from its body to its answer.

@@ -31,6 +31,7 @@ mod mcp;
 mod metrics;
 mod openapi;
 mod streaming;
+mod tenants;
 #[cfg(feature = "otlp")]
 mod traces;
 
