@@ -352,16 +352,19 @@ impl Conversation {
                     returned = collected.returned.file(piece, &limits);
                 }
                 Step::Message(Ok(FromRunner::DataRequest(request))) if started && !answering => {
-                    let answer = time::timeout_at(deadline, parcel.data.answer(request));
                     let answer = tokio::select! {
                         biased;
-                        answer = answer => answer.ok(),
+                        answer = parcel.data.answer(request, time_up) => answer,
                         () = cancel.cancelled(), if !cancelled => None,
                     };
                     // Without one the time is up, or nobody needs it any more: the next round heeds it.
                     if let Some(answer) = answer {
                         self.say(answer, deadline).await;
                     }
+                }
+                // The last thing that a runner says.
+                Step::Message(Ok(FromRunner::Finished(_))) if self.incoming.says_more() => {
+                    return End::Garbled(Garbled::OutOfOrder);
                 }
                 Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),
                 Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{TryStreamExt, stream::BoxStream};
 use protocol::message::{Data, DataRequest, Known, Opened, ToRunner};
 use store::{Key, Meta, ReadError, Space};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::events::{Event, Observer};
@@ -38,18 +39,29 @@ impl DataDesk {
         Self { id, space, observer, open: None, ahead: Bytes::new() }
     }
 
-    pub(crate) async fn answer(&mut self, request: DataRequest) -> ToRunner {
-        let answer = match request {
-            DataRequest::Find { key } => Ok(self.find(key)),
-            DataRequest::Open { key } => self.open(key).await,
-            DataRequest::Read => self.read().await.map(ToRunner::DataChunk),
-            DataRequest::List { after } => Ok(ToRunner::Data(self.list(after.as_deref()))),
+    /// None once the time of the code is up: nobody needs it any more.
+    pub(crate) async fn answer(&mut self, request: DataRequest, time_up: Instant) -> Option<ToRunner> {
+        let (asked, id) = (Instant::now(), self.id);
+        let answer = async {
+            match request {
+                DataRequest::Find { key } => Ok(self.find(key)),
+                DataRequest::Open { key } => self.open(key).await,
+                DataRequest::Read => self.read().await.map(ToRunner::DataChunk),
+                DataRequest::List { after } => Ok(ToRunner::Data(self.list(after.as_deref()))),
+            }
         };
-        answer.unwrap_or_else(|error| {
-            self.close();
-            self.observer.observe(&Event::DataUnreadable { id: self.id, error: &error });
-            ToRunner::Data(Data::Unreadable)
-        })
+        match timeout_at(time_up, answer).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => {
+                self.close();
+                self.observer.observe(&Event::DataUnreadable { id, error: &error });
+                Some(ToRunner::Data(Data::Unreadable))
+            }
+            Err(_) => {
+                self.observer.observe(&Event::DataLate { id, waited: asked.elapsed() });
+                None
+            }
+        }
     }
 
     fn find(&self, key: String) -> ToRunner {
@@ -99,7 +111,7 @@ fn known(meta: &Meta) -> Known {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, time::Duration};
 
     use store::{ContentType, PutError, SpaceName, Store, StoreLimits};
 
@@ -135,9 +147,13 @@ mod tests {
         upload.commit().await
     }
 
+    async fn ask(desk: &mut DataDesk, request: DataRequest) -> ToRunner {
+        desk.answer(request, Instant::now() + Duration::from_secs(60)).await.unwrap()
+    }
+
     /// What it is, and its first bytes.
     async fn open(desk: &mut DataDesk, key: &str) -> Option<(Known, Bytes)> {
-        match desk.answer(DataRequest::Open { key: key.to_owned() }).await {
+        match ask(desk, DataRequest::Open { key: key.to_owned() }).await {
             ToRunner::DataOpened(Opened { known, start }) => Some((known, start)),
             missing => {
                 assert_eq!(missing, MISSING);
@@ -149,7 +165,7 @@ mod tests {
     async fn read_all(desk: &mut DataDesk, start: Bytes) -> Vec<Bytes> {
         let mut pieces = vec![start];
         loop {
-            match desk.answer(DataRequest::Read).await {
+            match ask(desk, DataRequest::Read).await {
                 ToRunner::DataChunk(piece) if piece.is_empty() => return pieces,
                 ToRunner::DataChunk(piece) => pieces.push(piece),
                 other => panic!("{other:?}"),
@@ -164,7 +180,7 @@ mod tests {
             let size = content.len() as u64;
             let known = Known { content_type: "text/csv".to_owned(), size };
             let find = DataRequest::Find { key: "a".to_owned() };
-            assert_eq!(desk.answer(find).await, ToRunner::Data(Data::Value(known.clone())));
+            assert_eq!(ask(desk, find).await, ToRunner::Data(Data::Value(known.clone())));
             let (opened, start) = open(desk, "a").await.unwrap();
             assert_eq!(opened, known);
             put(space, "a", b"other").await;
@@ -173,7 +189,7 @@ mod tests {
             assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= CHUNK));
             assert!(pieces.concat() == content);
             assert_eq!(open(desk, "a").await, None);
-            assert_eq!(desk.answer(DataRequest::Read).await, ToRunner::DataChunk(Bytes::new()));
+            assert_eq!(ask(desk, DataRequest::Read).await, ToRunner::DataChunk(Bytes::new()));
         })
         .await;
     }
@@ -183,7 +199,7 @@ mod tests {
         with_desk(&[("b", b"22")], async |desk, space| {
             for key in ["", "..", "x/y", "c", &"k".repeat(300)] {
                 let request = DataRequest::Find { key: key.to_owned() };
-                assert_eq!(desk.answer(request).await, MISSING);
+                assert_eq!(ask(desk, request).await, MISSING);
             }
             let big = vec![b'1'; CHUNK + 1];
             put(space, "a", &big).await;
@@ -206,7 +222,7 @@ mod tests {
                 assert!(space.delete(&Key::try_from("a".to_owned()).unwrap()).await.unwrap());
                 if size > start.len() {
                     assert!(matches!(try_put(space, "b", &rest).await, Err(PutError::StoreFull(_))));
-                    desk.answer(DataRequest::Read).await;
+                    ask(desk, DataRequest::Read).await;
                 }
                 put(space, "b", &rest).await;
             })
@@ -216,10 +232,11 @@ mod tests {
         let space = space_in(folder.path()).await;
         let version = put(&space, "a", &vec![b'1'; CHUNK * 2]).await.version;
         let mut desk = DataDesk::new(Uuid::nil(), Some(space), Arc::new(()));
-        assert!(open(&mut desk, "a").await.is_some());
+        let desk = &mut desk;
+        assert!(open(desk, "a").await.is_some());
         let object = folder.path().join("objects").join(version.to_string());
         std::fs::File::options().write(true).open(object).unwrap().set_len(CHUNK as u64).unwrap();
-        assert_eq!(desk.answer(DataRequest::Read).await, ToRunner::Data(Data::Unreadable));
+        assert_eq!(ask(desk, DataRequest::Read).await, ToRunner::Data(Data::Unreadable));
         assert!(desk.open.is_none());
     }
 
@@ -228,9 +245,9 @@ mod tests {
         let names: Vec<String> = (0..PAGE + 5).map(|n| format!("k{n:05}")).collect();
         let values: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"1"[..])).collect();
         with_desk(&values, async |desk, _| {
-            let first = desk.answer(DataRequest::List { after: None }).await;
+            let first = ask(desk, DataRequest::List { after: None }).await;
             assert_eq!(first, ToRunner::Data(Data::Keys { keys: names[..PAGE].to_vec(), more: true }));
-            let rest = desk.answer(DataRequest::List { after: Some(names[PAGE - 1].clone()) }).await;
+            let rest = ask(desk, DataRequest::List { after: Some(names[PAGE - 1].clone()) }).await;
             assert_eq!(rest, ToRunner::Data(Data::Keys { keys: names[PAGE..].to_vec(), more: false }));
         })
         .await;

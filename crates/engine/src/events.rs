@@ -30,6 +30,8 @@ pub enum Event<'a> {
     Retried { id: Uuid, attempt: u32 },
     /// Uploaded data that the code asked for cannot be read.
     DataUnreadable { id: Uuid, error: &'a ReadError },
+    /// The time of the code was up before the disk had delivered what it asked for.
+    DataLate { id: Uuid, waited: Duration },
     /// An execution, or one more attempt at it, got its container.
     Leased { supply: Supply },
     /// How many containers stand ready with none, one and more modules of those that are preloaded, in their order.

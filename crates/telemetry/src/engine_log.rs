@@ -31,6 +31,11 @@ impl Observer for EngineLog {
             Event::DataUnreadable { id, error } => {
                 error!(execution.id = %id, %error, "stored data cannot be read");
             }
+            Event::DataLate { id, waited } => warn!(
+                execution.id = %id,
+                waited_ms = waited.as_secs_f64() * 1e3,
+                "the run's time was up before the disk had delivered stored data"
+            ),
             Event::ContainerStarted { container, took } => {
                 debug!(%container, duration_ms = took.as_secs_f64() * 1e3, "container started");
             }

@@ -100,6 +100,8 @@ impl Observer for Metrics {
             Event::PoolWarm { .. } | Event::LetGo { .. } | Event::Removed { .. } | Event::DrainIncomplete => {
                 return;
             }
+            // A run that ends by its limit, whatever that was spent on.
+            Event::DataLate { .. } => return,
         };
         counter.inc();
     }

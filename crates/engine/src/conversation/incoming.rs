@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::BytesMut;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use protocol::{
     frame::{Caps, FrameCodec, FrameError},
     message::{FromRunner, MessageError},
@@ -75,6 +75,12 @@ impl Incoming {
             self.receive().await?;
         }
         Ok(None)
+    }
+
+    /// Whether it has said more than what has been read, so far.
+    pub(super) fn says_more(&mut self) -> bool {
+        let said = self.next().now_or_never();
+        matches!(said, Some(Ok(_) | Err(ReadError::Garbled(_)))) || !self.received.is_empty()
     }
 
     /// What it said on its stderr.

@@ -26,6 +26,8 @@ pub(super) const READY_9: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":9,\"python\":\"3
 pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
 pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
 pub(super) const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
+pub(super) const FINISHED_OVER_TIME: &[u8] = b"\x86\0\0\0\xcd{\"status\":\"timeout\",\"exit_code\":null,\"signal\":\"SIGKILL\",\"error\":null,\"execution_time\":0.1,\
+    \"usage\":{\"wall_time\":0.1,\"cpu_time\":0.25,\"peak_memory\":1},\"truncated\":{\"stdout\":false,\"stderr\":false},\"omitted\":[]}";
 pub(super) const DISPLAY: &[u8] = include_bytes!("../../../protocol/golden/display.bin");
 pub(super) const FIGURE: &[u8] = include_bytes!("../../../protocol/golden/figure.bin");
 pub(super) const FILE: &[u8] = include_bytes!("../../../protocol/golden/file.bin");
