@@ -1,7 +1,9 @@
-//! Connections: how many there are, and when their clients leave.
+//! Connections: how many there are, when their clients leave, and how slow they may be.
 //!
 //! The HTTP library notices that a client has left because it reads on, which it does not do while it holds something that came too
 //! early, such as the next request: one byte more, and a run would go on for nobody. So the socket is watched beside it.
+
+mod paced;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +30,7 @@ use socket2::SockRef;
 use tokio::{io::Interest, net::TcpStream};
 use tower::Layer;
 
+pub use self::paced::Paced;
 use crate::error::ApiError;
 
 /// Each may hold a request's headers, whoever sent them.
@@ -56,10 +59,13 @@ pub struct Connection(Arc<Inside>);
 struct Inside {
     /// A second descriptor of the one that the HTTP library has.
     socket: TcpStream,
-    /// Among the idle ones.
+    /// Among the idle ones; [`BUSY`] if it is none.
     number: AtomicU64,
     connections: Connections,
 }
+
+/// No connection that is idle has this number.
+const BUSY: u64 = 0;
 
 /// A request that is being answered.
 struct Busy(Connection);
@@ -125,6 +131,16 @@ impl Connection {
         Extension(self).layer(service)
     }
 
+    /// Its socket, for the HTTP library.
+    pub fn paced<S>(&self, socket: S) -> Paced<S> {
+        Paced::new(socket, self.clone())
+    }
+
+    /// Which of its times without a request this is, if it is one.
+    fn pause(&self) -> Option<u64> {
+        Some(self.0.number.load(Relaxed)).filter(|number| *number != BUSY)
+    }
+
     /// Nothing is asked on it from now on.
     fn rest(&self) {
         let mut all = self.0.connections.all();
@@ -136,7 +152,7 @@ impl Connection {
 
     /// Until what is returned is dropped.
     fn work(&self) -> Busy {
-        self.0.connections.all().idle.remove(&self.0.number.load(Relaxed));
+        self.0.connections.all().idle.remove(&self.0.number.swap(BUSY, Relaxed));
         Busy(self.clone())
     }
 

@@ -32,7 +32,7 @@ use bytes::Bytes;
 pub use chrono::SecondsFormat;
 use futures_util::{TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
 
 use self::{header::Header, index::Index};
@@ -142,14 +142,10 @@ pub struct Value {
 }
 
 impl Store {
-    /// Opens the store in `folder`, making it if need be; sweeps what a crash left behind and what has expired.
-    ///
-    /// Blocking: reads the header of every object.
+    /// Opens the store in `folder`, making it if need be; sweeps what a crash left behind and what has expired. Reads the header
+    /// of every object.
     pub async fn open(folder: &Path, limits: StoreLimits) -> Result<Self, OpenError> {
-        let root = folder.join(OBJECTS);
-        fs::create_dir_all(&root).map_err(|error| unusable(folder, error))?;
-        let lock = lock(folder)?;
-        sweep_staged(&root).map_err(|error| unusable(folder, error))?;
+        let lock = prepare(folder).await?;
         let objects = objects(folder)?;
         let metas = read_all(&objects, folder, limits.ttl).await?;
         let index = Index::new(limits.data_limit);
@@ -161,14 +157,12 @@ impl Store {
         Ok(store)
     }
 
-    /// Whether [`Store::open`] could read what is in `folder`; a store that is open there notices nothing.
-    ///
-    /// Blocking, as that is. A folder that is not there is as good as an empty one.
+    /// Whether [`Store::open`] could read what is in `folder`; a store that is open there notices nothing. A folder that is not there
+    /// is as good as an empty one.
     pub async fn check(folder: &Path) -> Result<(), OpenError> {
-        if !folder.join(OBJECTS).exists() {
-            return Ok(());
-        }
-        read_all(&objects(folder)?, folder, None).await.map(drop)
+        let root = folder.join(OBJECTS);
+        let exists = disk_step(move || Ok(root.exists())).await.map_err(|error| unusable(folder, error))?;
+        if exists { read_all(&objects(folder)?, folder, None).await.map(drop) } else { Ok(()) }
     }
 
     /// One tenant's part of the store, which may hold at most `quota` bytes.
@@ -198,10 +192,23 @@ impl Store {
 
 /// A step of the disk, or an error in its place.
 async fn in_time<T>(step: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
-    timeout(DISK_LIMIT, step).await.unwrap_or_else(|_| {
-        let source = format!("the disk has not answered within {} s", DISK_LIMIT.as_secs_f64()).into();
-        Err(object_store::Error::Generic { store: DATA_FOLDER, source })
-    })
+    timeout(DISK_LIMIT, step)
+        .await
+        .unwrap_or_else(|_| Err(object_store::Error::Generic { store: DATA_FOLDER, source: hangs().into() }))
+}
+
+/// A blocking step of the disk, in a thread of its own; an error in its place after 30 s. The thread may wait for ever.
+pub async fn disk_step<T: Send + 'static>(
+    step: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match timeout(DISK_LIMIT, spawn_blocking(step)).await {
+        Ok(done) => done.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+        Err(_) => Err(io::Error::other(hangs())),
+    }
+}
+
+fn hangs() -> String {
+    format!("the disk has not answered within {} s", DISK_LIMIT.as_secs_f64())
 }
 
 /// Runs in a task of its own: a client that leaves must not stop half-way what cannot be undone. `aborted` is for a task that panics.
@@ -284,15 +291,42 @@ fn objects(folder: &Path) -> Result<LocalFileSystem, OpenError> {
     objects.map(|objects| objects.with_fsync(true)).map_err(|error| unusable(folder, error))
 }
 
+/// Makes the folder and sweeps it; returns its lock.
+async fn prepare(folder: &Path) -> Result<fs::File, OpenError> {
+    let (root, lock) = (folder.join(OBJECTS), folder.join(LOCK));
+    let prepared = disk_step(move || {
+        fs::create_dir_all(&root)?;
+        let lock = fs::File::create(lock)?;
+        // One control plane a folder: two would not see each other's uploads.
+        let locked = match lock.try_lock() {
+            Ok(()) => Some(lock),
+            Err(fs::TryLockError::WouldBlock) => None,
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        };
+        if locked.is_some() {
+            sweep_staged(&root)?;
+        }
+        Ok(locked)
+    });
+    let locked = prepared.await.map_err(|error| unusable(folder, error))?;
+    locked.ok_or_else(|| OpenError::InUse(folder.to_owned()))
+}
+
 /// What the headers of all objects say. Refuses what is no object of ours.
 async fn read_all(
     objects: &LocalFileSystem,
     folder: &Path,
     ttl: Option<Duration>,
 ) -> Result<Vec<Meta>, OpenError> {
-    let listed: Vec<_> = objects.list(None).try_collect().await.map_err(|error| unusable(folder, error))?;
-    let mut metas = Vec::with_capacity(listed.len());
-    for object in listed {
+    let root = folder.join(OBJECTS);
+    // They would not be listed.
+    let no_file = disk_step(move || no_file_in(&root)).await.map_err(|error| unusable(folder, error))?;
+    if let Some(path) = no_file {
+        return Err(OpenError::Foreign(path));
+    }
+    let mut metas = Vec::new();
+    let mut listed = objects.list(None);
+    while let Some(object) = in_time(listed.try_next()).await.map_err(|error| unusable(folder, error))? {
         let meta = match object.location.as_ref().parse::<Uuid>() {
             Ok(version) if object.size >= Header::SIZE => {
                 match in_time(objects.get_range(&object.location, 0..Header::SIZE)).await {
@@ -315,14 +349,16 @@ fn unusable(folder: &Path, error: impl fmt::Display) -> OpenError {
     OpenError::Folder { path: folder.to_owned(), reason: error.to_string() }
 }
 
-/// One control plane a folder: two would not see each other's uploads.
-fn lock(folder: &Path) -> Result<fs::File, OpenError> {
-    let file = fs::File::create(folder.join(LOCK)).map_err(|error| unusable(folder, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
-        Err(fs::TryLockError::Error(error)) => Err(unusable(folder, error)),
+/// Something in this folder that is no file.
+fn no_file_in(root: &Path) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(root)? {
+        let path = entry?.path();
+        // A file may have been deleted since it was listed, by who has the store open.
+        if fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+            return Ok(Some(path));
+        }
     }
+    Ok(None)
 }
 
 /// Deletes the staged files of uploads that a crash cut off: `object_store` names them with a `#` and hides them.

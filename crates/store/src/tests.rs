@@ -244,6 +244,36 @@ async fn what_is_not_ours_or_of_another_version_is_never_deleted() {
 }
 
 #[tokio::test]
+async fn what_is_no_file_among_the_values_is_no_value_that_is_missing_in_silence() {
+    let makes: [fn(&Path); 2] =
+        [|path| fs::create_dir(path).unwrap(), |path| mkfifo(path, Mode::S_IRWXU).unwrap()];
+    for make in makes {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        let version = put(&store, "a", b"1").await.unwrap().version;
+        drop(store);
+        let object = folder.path().join("objects").join(version.to_string());
+        fs::remove_file(&object).unwrap();
+        make(&object);
+        for refused in [Store::check(folder.path()).await, Store::open(folder.path(), LIMITS).await.map(drop)]
+        {
+            assert!(matches!(refused, Err(OpenError::Foreign(path)) if path == object));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_hangs_is_told_and_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock");
+    mkfifo(&lock, Mode::S_IRWXU).unwrap();
+    let error = Store::open(folder.path(), LIMITS).await.unwrap_err();
+    assert!(error.to_string().ends_with("cannot be used: the disk has not answered within 0.5 s"), "{error}");
+    // Ends the thread that waits for somebody who reads.
+    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&lock).unwrap();
+}
+
+#[tokio::test]
 async fn an_upload_wins_over_an_older_one_even_if_the_clock_has_gone_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;

@@ -1,11 +1,11 @@
-//! Accepts connections: no more than there may be, without delay, and watched.
+//! Accepts connections: no more than there may be, without delay, watched, and paced.
 
 use std::{
     future::{Ready, ready},
     io,
 };
 
-use api::connection::{ConnectionService, Connections, MOST_CONNECTIONS};
+use api::connection::{ConnectionService, Connections, MOST_CONNECTIONS, Paced};
 use axum_server::accept::Accept;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpStream;
@@ -29,12 +29,12 @@ impl Acceptor {
 }
 
 impl<S> Accept<TcpStream, S> for Acceptor {
-    type Stream = TcpStream;
+    type Stream = Paced<TcpStream>;
     type Service = ConnectionService<S>;
     type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let connection = stream.set_nodelay(true).and_then(|()| self.0.add(&stream));
-        ready(connection.map(|connection| (stream, connection.serve(service))))
+        ready(connection.map(|connection| (connection.paced(stream), connection.serve(service))))
     }
 }

@@ -81,6 +81,9 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
     let mut engine_config = config.engine;
     let modules = std::mem::take(&mut engine_config.pool.preloads);
     engine_config.pool.size = 0;
+    let patience = trials::patience(&container);
+    engine_config.bounds.default_timeout = patience;
+    engine_config.bounds.max_timeout = patience;
     engine_config.output_limit = engine_config.output_limit.min(MOST_OUTPUT);
     let trials = trials::trials(&container, &engine_config, &modules);
     // `check` is the last of our arguments.

@@ -8,7 +8,6 @@ use engine::{
     Engine, StartError,
     driver::{DriverError, docker::DockerDriver},
 };
-use hyper_util::rt::TokioTimer;
 use keys::{Count, KeysFile, KeysFileError};
 use socket2::SockRef;
 use store::{OpenError, Store};
@@ -22,10 +21,8 @@ use crate::{
     accept::Acceptor, cli::Config, instance, pool_size, signals::Signals, undertaker::Undertaker, upkeep,
 };
 
-/// A client that takes longer to send its headers is no client.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// A client that takes nothing of its answer for so long is cut off, and the answer's memory is free again.
-const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client whose machine acknowledges nothing for so long is gone.
+const LOST_TIMEOUT: Duration = Duration::from_secs(30);
 /// After the drain every answer is written; this is for clients that do not read theirs.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -72,12 +69,15 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let listener = listener.into_std().map_err(ServeError::Server)?;
     // Accepted connections inherit it.
-    SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_TIMEOUT)).map_err(ServeError::Server)?;
+    SockRef::from(&listener).set_tcp_user_timeout(Some(LOST_TIMEOUT)).map_err(ServeError::Server)?;
 
-    let store = Store::open(&config.data_dir, config.store).await?;
-    // Only now: the store's lock says that this folder, and so its instance, is ours alone.
-    let instance = instance::id(&config.data_dir)
-        .map_err(|reason| ServeError::Instance { folder: config.data_dir.clone(), reason })?;
+    let (store, instance) = tokio::select! {
+        opened = open_data(&config) => opened?,
+        () = signals.next() => {
+            info!("stopped before it was ready");
+            return Ok(());
+        }
+    };
     let generation = Uuid::now_v7().to_string();
     let hardening = config.hardening(&instance, &generation);
     let image = hardening.image.clone();
@@ -135,10 +135,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         .map_err(ServeError::Server)?
         .acceptor(acceptor)
         .http1_only()
-        .first_request_timeout(HEADER_TIMEOUT)
         .handle(handle.clone());
-    let mut http = server.http_builder().http1();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(CONNECTION_BUFFER);
+    server.http_builder().http1().max_buf_size(CONNECTION_BUFFER);
     let mut server = tokio::spawn(server.serve(api::router(app).into_make_service()));
     info!(size = pool.size, preload = pool.preloads.join(","), max_age = ?pool.max_age, "pool of containers that stand ready");
     let version = env!("CARGO_PKG_VERSION");
@@ -174,6 +172,19 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)
+}
+
+/// The data folder's store and instance.
+async fn open_data(config: &Config) -> Result<(Store, String), ServeError> {
+    let folder = config.data_dir.clone();
+    let store = Store::open(&folder, config.store).await?;
+    // Only now: the store's lock says that this folder, and so its instance, is ours alone.
+    let instance = store::disk_step({
+        let folder = folder.clone();
+        move || instance::id(&folder)
+    });
+    let instance = instance.await.map_err(|reason| ServeError::Instance { folder, reason })?;
+    Ok((store, instance))
 }
 
 /// What a drain could not remove is left to the undertaker.

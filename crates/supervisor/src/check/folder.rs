@@ -1,6 +1,6 @@
 //! Whether a control plane could keep data in a folder, without opening it: one may be running in it.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{fs, io, io::Write as _, path::Path};
 
 use nix::{
     sys::statvfs::statvfs,
@@ -11,6 +11,14 @@ use store::Store;
 /// How the folder is, or why it cannot be used.
 pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, String> {
     Store::check(folder).await.map_err(|error| error.to_string())?;
+    let folder = folder.to_owned();
+    let about = format!("{} cannot be used", folder.display());
+    let usable = store::disk_step(move || Ok(can_be_kept(&folder, data_limit)));
+    usable.await.unwrap_or_else(|error| Err(format!("{about}: {error}")))
+}
+
+/// Blocking.
+fn can_be_kept(folder: &Path, data_limit: u64) -> Result<String, String> {
     let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be written: {error}", folder.display());
     if folder.is_symlink() && !folder.exists() {
         return Err(cannot(&"it is a link that leads nowhere"));
@@ -25,14 +33,15 @@ pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, Str
             file.sync_all()
         })
         .map_err(|error| cannot(&error))?;
-    for (name, used) in [
-        ("objects", AccessFlags::W_OK | AccessFlags::X_OK),
-        ("lock", AccessFlags::W_OK),
-        ("instance-id", AccessFlags::R_OK),
-    ] {
+    let used: [(&str, fn(&Path) -> io::Result<()>); 3] = [
+        ("objects", |path| Ok(access(path, AccessFlags::W_OK | AccessFlags::X_OK)?)),
+        ("lock", |path| fs::File::options().write(true).open(path).map(drop)),
+        ("instance-id", |path| fs::read_to_string(path).map(drop)),
+    ];
+    for (name, usable) in used {
         let path = folder.join(name);
         if path.exists() {
-            access(&path, used).map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
+            usable(&path).map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
         }
     }
     let space = statvfs(existing).map_err(|error| cannot(&error))?;

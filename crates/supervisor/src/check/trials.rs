@@ -2,11 +2,13 @@
 //!
 //! The programs print one line on how things are, or fail with one that says what is not as promised.
 
+use std::time::Duration;
+
 use engine::{
     Engine, EngineConfig, ExecuteError, ExecutionRequest, Status, Timeout, driver::hardening::Hardening,
 };
 
-/// Seconds that a program which is to end by itself may take.
+/// Seconds that a program which is to end by itself may take, with a processor.
 const PATIENCE: f64 = 20.0;
 /// Memory of the program that is to exceed it, MiB: enough for the runner, little enough for any machine.
 const LITTLE_MEMORY: i64 = 64;
@@ -18,7 +20,8 @@ pub(super) struct Trial {
     /// Runs first, in a container of its own.
     before: Option<&'static str>,
     program: String,
-    seconds: f64,
+    /// Its time limit, if it is to exceed that.
+    seconds: Option<f64>,
     mebibytes: Option<i64>,
     ends: Status,
 }
@@ -26,19 +29,19 @@ pub(super) struct Trial {
 impl Trial {
     fn new(what: &'static str, program: impl Into<String>) -> Self {
         let program = program.into();
-        Self { what, before: None, program, seconds: PATIENCE, mebibytes: None, ends: Status::Ok }
+        Self { what, before: None, program, seconds: None, mebibytes: None, ends: Status::Ok }
     }
 
     /// What is to be said of how it ended, or what is wrong with it. An `Err` outside: it could not be tried.
     pub(super) async fn run(&self, engine: &Engine) -> Result<Result<String, String>, ExecuteError> {
         let bounds = engine.bounds();
-        let timeout = |seconds| bounds.timeout(seconds).unwrap_or(bounds.default_timeout());
         if let Some(before) = self.before
-            && let Err(reason) = self.execute(engine, before, timeout(PATIENCE), Status::Ok).await?
+            && let Err(reason) = self.execute(engine, before, bounds.default_timeout(), Status::Ok).await?
         {
             return Ok(Err(reason));
         }
-        self.execute(engine, &self.program, timeout(self.seconds), self.ends).await
+        let timeout = self.seconds.and_then(|seconds| bounds.timeout(seconds).ok());
+        self.execute(engine, &self.program, timeout.unwrap_or(bounds.default_timeout()), self.ends).await
     }
 
     async fn execute(
@@ -60,6 +63,11 @@ impl Trial {
             _ => Ok(format!("ended as '{status}' after {:.2} s: {said}", outcome.usage.wall_time)),
         })
     }
+}
+
+/// How long a program that is to end by itself may take with so much of a processor.
+pub(super) fn patience(container: &Hardening) -> Duration {
+    Duration::from_secs_f64(PATIENCE / (f64::from(container.milli_cpus.get()) / 1e3).min(1.0))
 }
 
 /// All of them, for containers with these settings; the first shows whether anything can be tried at all.
@@ -91,7 +99,7 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
             ..Trial::new("memory limit", memory + include_str!("programs/memory.py"))
         },
         Trial {
-            seconds: 1.0,
+            seconds: Some(1.0),
             ends: Status::Timeout,
             ..Trial::new("time limit", include_str!("programs/time.py"))
         },
@@ -110,7 +118,7 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+    use std::{fs, num::NonZeroU32, path::Path, sync::Arc};
 
     use engine::{Bounds, PoolConfig, ReturnLimits, driver::process::ProcessDriver};
     use tokio_util::sync::CancellationToken;
