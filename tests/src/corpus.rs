@@ -8,6 +8,7 @@ pub mod bystander;
 pub mod case;
 mod contract;
 mod expectation;
+mod operator;
 mod play;
 mod raw;
 pub mod stage;

@@ -1,6 +1,11 @@
 //! The service as `make up` starts it: from its image, by Compose, with keys. One a test process.
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    process::Command,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -19,7 +24,7 @@ pub struct Service {
     project: Project,
     container: String,
     /// Process id of the control plane, as this machine sees it.
-    pid: String,
+    pid: Mutex<String>,
     instance: String,
 }
 
@@ -72,7 +77,7 @@ impl Service {
         let of_project = format!("label=com.docker.compose.project={}", Project::name());
         let api = ["ps", "-q", "--filter", &of_project, "--filter", "label=com.docker.compose.service=api"];
         let container = one_line(&api).await;
-        let pid = one_line(&["inspect", "--format", "{{.State.Pid}}", &container]).await;
+        let pid = pid(&container).await.into();
         let instance = one_line(&["exec", &container, "cat", "/data/instance-id"]).await;
         let service = Self { project, container, pid, instance };
         eventually("the pool is warm", Duration::from_secs(60), || async {
@@ -103,19 +108,30 @@ impl Service {
         docker::containers_of(&self.instance).await
     }
 
-    /// Kills the control plane without warning; Compose starts it again.
-    pub fn kill(&self) {
-        kill(Pid::from_raw(self.pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+    /// Sends the control plane a signal that it ends by, and waits until Compose has started it again.
+    pub async fn restart_by(&self, signal: Signal) {
+        let before = self.pid();
+        kill(Pid::from_raw(before.parse().unwrap()), signal).unwrap();
+        eventually("Compose starts it again", Duration::from_secs(40), async || {
+            let now = pid(&self.container).await;
+            *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = now.clone();
+            now != before && now != "0"
+        })
+        .await;
+    }
+
+    fn pid(&self) -> String {
+        self.pid.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Open file descriptors of the control plane.
     pub fn descriptors(&self) -> usize {
-        machine::descriptors(&self.pid)
+        machine::descriptors(&self.pid())
     }
 
     /// Its memory that is no file's, in bytes.
     pub fn memory(&self) -> u64 {
-        machine::memory(&self.pid, "RssAnon")
+        machine::memory(&self.pid(), "RssAnon")
     }
 
     /// Ends it as an operator would, and checks that it leaves nothing.
@@ -123,6 +139,11 @@ impl Service {
         self.project.run("down.sh");
         assert_eq!(self.containers().await, BTreeSet::default(), "containers left behind");
     }
+}
+
+/// 0 while the container does not run.
+async fn pid(container: &str) -> String {
+    one_line(&["inspect", "--format", "{{.State.Pid}}", container]).await
 }
 
 /// What a docker command prints, which is one line.

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
@@ -30,17 +31,18 @@ pub struct Bystander {
 }
 
 impl Bystander {
-    /// Begins.
-    pub fn begin(stage: Arc<Stage>) -> Self {
+    /// Begins. Where the service is disturbed, to be told so or not to reach it is not wrong.
+    pub fn begin(stage: Arc<Stage>, disturbed: bool) -> Self {
         let (enough, mut told) = watch::channel(false);
         let work = tokio::spawn(async move {
             let mut account = Account::default();
             for n in 0_u64.. {
                 let began = Instant::now();
-                if let Some(wrong) = visit(&stage, n).await {
-                    account.wrong.push(wrong);
+                match visit(&stage, n).await {
+                    Visit::Right => account.latencies.push(began.elapsed()),
+                    Visit::Refused(_) if disturbed => {}
+                    Visit::Refused(told) | Visit::Wrong(told) => account.wrong.push(told),
                 }
-                account.latencies.push(began.elapsed());
                 tokio::select! {
                     () = sleep(PAUSE) => {}
                     _ = told.changed() => break,
@@ -58,21 +60,32 @@ impl Bystander {
     }
 }
 
-/// One execution, whose answer can be nobody else's; what is wrong with it.
-async fn visit(stage: &Stage, n: u64) -> Option<String> {
+enum Visit {
+    Right,
+    Wrong(String),
+    /// With a 503, or not reached.
+    Refused(String),
+}
+
+/// One execution, whose answer can be nobody else's.
+async fn visit(stage: &Stage, n: u64) -> Visit {
     let body = json!({ "code": "double = n * 2\nprint(n, data['secret'].stat().st_size)", "input_data": { "n": n } });
     let request = stage.request("POST", "/execute_code", "bystander").json(&body);
-    let answer = async { request.send().await?.json::<Value>().await };
+    let answer = async {
+        let response = request.send().await?;
+        Ok::<_, reqwest::Error>((response.status(), response.json::<Value>().await?))
+    };
     let answer = match answer.await {
-        Ok(answer) => answer,
-        Err(error) => return Some(error.to_string()),
+        Ok((StatusCode::SERVICE_UNAVAILABLE, answer)) => return Visit::Refused(answer.to_string()),
+        Ok((_, answer)) => answer,
+        Err(error) => return Visit::Refused(format!("{error:?}")),
     };
     let right = answer["status"] == "ok"
         && answer["result"] == json!({ "double": n * 2 })
         && answer["stdout"] == format!("{n} 25\n")
         && answer["stderr"] == ""
         && answer["files"] == json!([]);
-    (!right).then(|| answer.to_string())
+    if right { Visit::Right } else { Visit::Wrong(answer.to_string()) }
 }
 
 /// The time that 95 of 100 are within.

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Table;
 
+use super::operator::Deed;
+
 /// One attack or fault.
 #[derive(Debug)]
 pub struct Case {
@@ -15,6 +17,8 @@ pub struct Case {
     pub waits: bool,
     /// It takes all that there is of the service: the bystander is served, but later than in peace.
     pub crowds: bool,
+    /// It takes the service or its containers away for a moment: the bystander may be told so.
+    pub disturbs: bool,
     pub(super) steps: Vec<Step>,
 }
 
@@ -34,6 +38,8 @@ pub(super) struct Step {
     pub(super) body: Option<Text>,
     /// What is written to a connection, byte by byte.
     pub(super) raw: Option<Text>,
+    /// Done to the machine instead of a request.
+    pub(super) operator: Option<Deed>,
     /// Who sends it: `attacker`, `small`, or `nobody`, who has no key.
     pub(super) tenant: Option<String>,
     /// So many at once.
@@ -87,13 +93,13 @@ impl Case {
     fn parse(name: String, text: &str) -> Result<Self, toml::de::Error> {
         let mut table: Table = toml::from_str(text)?;
         let mut flag = |name| table.remove(name).is_some_and(|value| value.as_bool().unwrap_or(true));
-        let (waits, crowds) = (flag("waits"), flag("crowds"));
+        let (waits, crowds, disturbs) = (flag("waits"), flag("crowds"), flag("disturbs"));
         let steps = match table.remove("step") {
             Some(steps) if table.is_empty() => steps.try_into()?,
             Some(_) => panic!("{name}: with [[step]] everything else belongs into a step"),
             None => vec![table.try_into()?],
         };
-        Ok(Self { name, waits, crowds, steps })
+        Ok(Self { name, waits, crowds, disturbs, steps })
     }
 
     /// Whether it takes a turn of those that the service has for executions.

@@ -11,11 +11,18 @@ use tokio::{
 
 use super::case::Piece;
 
-/// What came back, however it came: the status, 0 if the connection was closed without a word, and the body.
+/// What came back, however it came: the status, 0 if the connection was closed or refused without a word, and the body.
 pub(super) struct Answer {
     pub(super) http: u16,
     pub(super) headers: String,
     pub(super) body: Value,
+}
+
+impl Answer {
+    /// In its place the reason.
+    pub(super) fn none(reason: &str) -> Self {
+        Self { http: 0, headers: String::new(), body: reason.into() }
+    }
 }
 
 /// Writes the pieces and reads until the answer is there or the connection ends. A character is a byte, as in Latin-1.
