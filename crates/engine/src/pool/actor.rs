@@ -100,8 +100,8 @@ pub(super) struct State {
     at_rest: bool,
     /// The last container that was started went to a further request of its tenant.
     went_further: bool,
-    /// The last container that stood ready died at once; none has outlived it since.
-    dying: bool,
+    /// When a container that stood ready died at once; none has outlived it since.
+    dying_since: Option<Instant>,
     /// Until when a flood has no further start.
     pause_until: Option<Instant>,
 }
@@ -146,8 +146,8 @@ impl Actor {
     fn act(&mut self, now: Instant) -> bool {
         self.state.waiting.retain(|waiter| !waiter.reply.is_closed());
         let outlived = |kept: &Kept| now.duration_since(kept.since) >= TOO_YOUNG_TO_DIE;
-        if self.state.dying && self.state.standing.iter().any(outlived) {
-            self.state.dying = false;
+        if self.state.dying_since.is_some() && self.state.standing.iter().any(outlived) {
+            self.state.dying_since = None;
             self.refills.succeeded();
         }
         let situation = self.situation(now);
@@ -236,7 +236,8 @@ impl Actor {
     }
 
     fn tell_if_at_rest(&mut self, situation: &Situation) {
-        let at_rest = self.policy.size > 0 && !self.state.dying && self.policy.is_at_rest(situation);
+        let at_rest =
+            self.policy.size > 0 && self.state.dying_since.is_none() && self.policy.is_at_rest(situation);
         if at_rest && !self.state.at_rest {
             self.observer.observe(&Event::PoolWarm { containers: situation.standing.len() });
         }
@@ -247,8 +248,10 @@ impl Actor {
     fn wake_up(&self, now: Instant) -> Option<Instant> {
         let standing = &self.state.standing;
         let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
-        let survivor =
-            standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min().filter(|_| self.state.dying);
+        let survivor = self
+            .state
+            .dying_since
+            .and_then(|_| standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min());
         let pause = self.state.pause_until;
         [
             self.pace.calm_at(now),
@@ -277,13 +280,15 @@ impl Actor {
                 kept.level += 1;
                 kept.busy = false;
             }
-            Report::Died { number, age, waiter } => {
+            Report::Died { number, since, waiter } => {
                 self.state.standing.retain(|kept| kept.number != number);
                 self.observer.observe(&Event::WarmContainerDied);
-                if age < TOO_YOUNG_TO_DIE {
-                    // Not somebody's hand: the next one would die as well.
-                    self.state.dying = true;
-                    self.refills.failed(&"containers end by themselves as soon as they are ready");
+                // Of several at once one counts: the others may have the same reason.
+                let counted = self.state.dying_since.is_some_and(|dying_since| since <= dying_since);
+                if since.elapsed() < TOO_YOUNG_TO_DIE && !counted {
+                    // Perhaps by somebody's hand, perhaps the next one dies as well.
+                    self.state.dying_since = Some(Instant::now());
+                    self.refills.failed(&"containers end as soon as they stand ready");
                 }
                 if let Some(waiter) = waiter {
                     self.state.waiting.push_front(waiter);

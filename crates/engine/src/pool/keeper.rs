@@ -26,7 +26,7 @@ pub(super) enum Report {
     /// The module of the last [`Command::Preload`] is there, or could not be imported and never will be.
     Preloaded { number: u64, error: Option<String> },
     /// The container is no more; who was to have it still waits.
-    Died { number: u64, age: Duration, waiter: Option<Waiter> },
+    Died { number: u64, since: Instant, waiter: Option<Waiter> },
 }
 
 /// Runs until the container is given away, retired or dead. `stop`: a preload is not waited for any more.
@@ -64,5 +64,5 @@ pub(super) async fn keep(
         Some(Command::Lease(waiter)) => Some(waiter),
         _ => None,
     };
-    let _ = reports.send(Report::Died { number, age: since.elapsed(), waiter }).await;
+    let _ = reports.send(Report::Died { number, since, waiter }).await;
 }

@@ -225,10 +225,30 @@ async fn containers_that_die_as_soon_as_they_are_ready_are_no_tight_loop() {
         tokio::time::sleep(Duration::from_secs(120)).await;
         let launched = driver.launched.lock().unwrap().len();
         assert!((10..80).contains(&launched), "{launched}");
-        assert!(engine.health().await.unwrap_err().to_string().contains("end by themselves"));
+        assert!(
+            engine
+                .health()
+                .await
+                .unwrap_err()
+                .to_string()
+                .ends_with("containers end as soon as they stand ready")
+        );
         *driver.usual.lock().unwrap() = Some(answers);
         tokio::time::sleep(Duration::from_secs(15)).await;
         assert!(engine.health().await.is_ok() && heard.count("PoolWarm") > 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_die_at_once_one_counts() {
+    let half_a_second = || Script::EndsAfter(Duration::from_millis(500));
+    with_scripted_pool(8, half_a_second, async |_, driver, heard| {
+        until("all stand ready", || heard.count("PoolWarm") > 0).await;
+        *driver.usual.lock().unwrap() = Some(answers);
+        until("they are dead", || heard.count("WarmContainerDied") == 8).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert!(heard.count("ContainerStarted") >= 16, "{}", heard.count("ContainerStarted"));
     })
     .await;
 }

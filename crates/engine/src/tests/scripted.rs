@@ -64,6 +64,7 @@ pub(super) enum Script {
     Answers(Vec<&'static [u8]>),
     Says(Vec<&'static [u8]>),
     SaysThenHangs(Vec<&'static [u8]>),
+    EndsAfter(Duration),
     Complains(&'static str),
     Refuses,
     Gone(Vec<&'static [u8]>),
@@ -119,6 +120,10 @@ impl Driver for Scripted {
             }
             Script::Says(said) => frames(said).boxed(),
             Script::SaysThenHangs(said) => frames(said).chain(stream::pending()).boxed(),
+            Script::EndsAfter(time) => {
+                let end = stream::once(tokio::time::sleep(time)).filter_map(async |()| None);
+                frames(vec![READY]).chain(end).boxed()
+            }
             Script::Complains(text) => stream::iter([Ok(Chunk::Complaint(text.into()))]).boxed(),
             Script::Refuses => {
                 return Err(DriverError::Refused { call: "start a container", reason: "no".into() });

@@ -60,7 +60,7 @@ impl Actor {
     ) {
         match launched {
             Ok((conversation, container)) => {
-                if !self.state.dying {
+                if self.state.dying_since.is_none() {
                     self.refills.succeeded();
                 }
                 self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
