@@ -126,12 +126,12 @@ impl Service {
 
     /// Open file descriptors of the control plane.
     pub fn descriptors(&self) -> usize {
-        machine::descriptors(&self.pid())
+        machine::descriptors(self.pid())
     }
 
     /// Its memory that is no file's, in bytes.
     pub fn memory(&self) -> u64 {
-        machine::memory(&self.pid(), "RssAnon")
+        machine::memory(self.pid(), "RssAnon")
     }
 
     /// Ends it as an operator would, and checks that it leaves nothing.

@@ -1,6 +1,6 @@
 //! Every route, through the router, with the real runner as a plain process behind it.
 
-use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use engine::{
-    AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, PoolConfig, ReturnLimits,
+    AdmissionError, Engine, EngineConfig, ExecuteError,
     driver::{Driver, process::ProcessDriver},
 };
 use futures_util::{StreamExt, stream};
@@ -68,22 +68,11 @@ async fn with(
     traces: Traces,
     test: impl AsyncFnOnce(&Service),
 ) {
-    let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
-    let driver = Arc::new(ProcessDriver::new(&runner));
+    let driver = Arc::new(ProcessDriver::default());
     let config = EngineConfig {
         max_executions: NonZeroU32::new(max_executions).unwrap(),
         queue_size,
-        queue_timeout: Duration::from_secs(10),
-        output_limit: 10_000,
-        result_limit: 10_000,
-        returns: ReturnLimits { figures: 10_000, max_files: 3, files: 1_000 },
-        bounds: Bounds {
-            default_timeout: Duration::from_secs(10),
-            max_timeout: Duration::from_secs(20),
-            default_memory: 512 << 20,
-            max_memory: 512 << 20,
-        },
-        pool: PoolConfig::none(),
+        ..EngineConfig::small()
     };
     let metrics = Metrics::new(&config);
     let observer = Arc::new((metrics.clone(), traces.clone()));

@@ -90,6 +90,26 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
+    /// Small limits and no pool, for tests.
+    #[cfg(feature = "process-driver")]
+    pub fn small() -> Self {
+        Self {
+            max_executions: NonZeroU32::MIN,
+            queue_size: 0,
+            queue_timeout: Duration::from_secs(10),
+            output_limit: 10_000,
+            result_limit: 10_000,
+            returns: ReturnLimits { figures: 10_000, max_files: 3, files: 1_000 },
+            bounds: Bounds {
+                default_timeout: Duration::from_secs(10),
+                max_timeout: Duration::from_secs(20),
+                default_memory: 512 << 20,
+                max_memory: 512 << 20,
+            },
+            pool: PoolConfig::none(),
+        }
+    }
+
     fn caps(&self) -> Caps {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         Caps { result: size(self.result_limit), figures: size(self.returns.figures) }

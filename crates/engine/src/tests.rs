@@ -7,7 +7,7 @@ mod pool;
 mod reaper;
 mod scripted;
 
-use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use serde_json::value::RawValue;
 use tokio::{task::JoinHandle, time::Instant};
@@ -38,13 +38,9 @@ fn config() -> EngineConfig {
     }
 }
 
-fn runner() -> Arc<ProcessDriver> {
-    Arc::new(ProcessDriver::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner")))
-}
-
 /// An engine whose containers are all gone when the test ends, or the test fails.
 async fn with_engine(test: impl AsyncFnOnce(&Engine)) {
-    let driver = runner();
+    let driver = Arc::new(ProcessDriver::default());
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
     engine.prove().await.unwrap();
     test(&engine).await;
@@ -247,7 +243,7 @@ async fn a_dropped_execution_leaves_no_container_and_gives_its_slot_back() {
 
 #[tokio::test]
 async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patience() {
-    let driver = runner();
+    let driver = Arc::new(ProcessDriver::default());
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config(), Arc::new(()));
     engine.prove().await.unwrap();
     let running = running(&engine).await;
@@ -268,7 +264,7 @@ async fn draining_turns_new_executions_away_and_cancels_what_outlasts_its_patien
 
 #[tokio::test]
 async fn an_impatient_drain_does_not_wait() {
-    let engine = Engine::new(runner(), config(), Arc::new(()));
+    let engine = Engine::new(Arc::new(ProcessDriver::default()), config(), Arc::new(()));
     engine.prove().await.unwrap();
     let running = running(&engine).await;
     let impatient = CancellationToken::new();

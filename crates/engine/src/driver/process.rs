@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
     process::Stdio,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -17,10 +16,12 @@ use tokio_util::io::ReaderStream;
 use super::{Chunk, ContainerName, ContainerSpec, Driver, DriverError, Ended, Pipe, cap_variables};
 use crate::request::Memory;
 
+/// The work tree's.
+const RUNNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../runner-image/runner");
+
 /// Starts `python3 RUNNER` for every container.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ProcessDriver {
-    runner: PathBuf,
     processes: Mutex<HashMap<ContainerName, Process>>,
 }
 
@@ -31,11 +32,6 @@ struct Process {
 }
 
 impl ProcessDriver {
-    /// A driver for the runner in this folder.
-    pub fn new(runner: &Path) -> Self {
-        Self { runner: runner.to_owned(), processes: Mutex::default() }
-    }
-
     fn processes(&self) -> MutexGuard<'_, HashMap<ContainerName, Process>> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,7 +40,7 @@ impl ProcessDriver {
         let directory = tempfile::tempdir()?;
         let child = Command::new("python3")
             .args(["-I", "-B"])
-            .arg(&self.runner)
+            .arg(RUNNER)
             .arg("--workspace")
             .arg(directory.path())
             .envs(cap_variables(spec.caps))

@@ -13,13 +13,13 @@ use uuid::Uuid;
 use super::{
     config,
     pool::until,
-    request, run, runner,
+    request, run,
     scripted::{READY, STARTED, Script, with_script},
     with_engine,
 };
 use crate::{
     AdmissionError, Engine, EngineConfig, ExecuteError, ExecutionRequest, Outcome, Status, Tenant,
-    driver::Driver,
+    driver::{Driver, process::ProcessDriver},
 };
 
 /// When its code began, by a clock that all processes share.
@@ -57,7 +57,7 @@ async fn until_there(engine: &Engine, tenant: &Tenant, queued: usize, running: u
 
 #[tokio::test]
 async fn beside_a_flood_of_two_hundred_calls_a_single_one_waits_for_one_execution_at_most() {
-    let driver = runner();
+    let driver = Arc::new(ProcessDriver::default());
     let config = EngineConfig { max_executions: 1.try_into().unwrap(), ..config() };
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
     engine.prove().await.unwrap();

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     config,
     fairness::request_of,
-    request, run, runner,
+    request, run,
     scripted::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
 };
 use crate::{
@@ -35,7 +35,7 @@ pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 async fn with_pool(config: EngineConfig, test: impl AsyncFnOnce(&Engine, &ProcessDriver, &Heard)) {
-    let (driver, heard) = (runner(), Arc::new(Heard::default()));
+    let (driver, heard) = (Arc::new(ProcessDriver::default()), Arc::new(Heard::default()));
     let observer = Arc::clone(&heard) as Arc<dyn Observer>;
     let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
     engine.prove().await.unwrap();

@@ -33,15 +33,10 @@ fn can_be_kept(folder: &Path, data_limit: u64) -> Result<String, String> {
             file.sync_all()
         })
         .map_err(|error| cannot(&error))?;
-    let used: [(&str, fn(&Path) -> io::Result<()>); 3] = [
-        ("objects", |path| Ok(access(path, AccessFlags::W_OK | AccessFlags::X_OK)?)),
-        ("lock", |path| fs::File::options().write(true).open(path).map(drop)),
-        ("instance-id", |path| fs::read_to_string(path).map(drop)),
-    ];
-    for (name, usable) in used {
+    for name in ["objects", "lock", "instance-id"] {
         let path = folder.join(name);
         if path.exists() {
-            usable(&path).map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
+            used(&path, name).map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
         }
     }
     let space = statvfs(existing).map_err(|error| cannot(&error))?;
@@ -49,6 +44,15 @@ fn can_be_kept(folder: &Path, data_limit: u64) -> Result<String, String> {
     let missing = if existing == folder { "" } else { ", which the start makes" };
     let short = if free < data_limit { ", less than --data-limit" } else { "" };
     Ok(format!("{}{missing}, {:.1} GiB free{short}", folder.display(), free as f64 / f64::from(1 << 30)))
+}
+
+/// As the start uses it, without an effect.
+fn used(path: &Path, name: &str) -> io::Result<()> {
+    match name {
+        "objects" => Ok(access(path, AccessFlags::W_OK | AccessFlags::X_OK)?),
+        "lock" => fs::File::options().write(true).open(path).map(drop),
+        _ => fs::read_to_string(path).map(drop),
+    }
 }
 
 #[cfg(test)]

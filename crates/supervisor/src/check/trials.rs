@@ -118,30 +118,16 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, num::NonZeroU32, path::Path, sync::Arc};
+    use std::{fs, num::NonZeroU32, sync::Arc};
 
-    use engine::{Bounds, PoolConfig, ReturnLimits, driver::process::ProcessDriver};
+    use engine::driver::process::ProcessDriver;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
 
     #[tokio::test]
     async fn a_runner_without_isolation_fails_every_trial_of_isolation() {
-        let config = EngineConfig {
-            max_executions: NonZeroU32::MIN,
-            queue_size: 0,
-            queue_timeout: Duration::from_secs(10),
-            output_limit: 10_000,
-            result_limit: 10_000,
-            returns: ReturnLimits { figures: 10_000, max_files: 3, files: 1_000 },
-            bounds: Bounds {
-                default_timeout: Duration::from_secs(10),
-                max_timeout: Duration::from_secs(20),
-                default_memory: 512 << 20,
-                max_memory: 512 << 20,
-            },
-            pool: PoolConfig::none(),
-        };
+        let config = EngineConfig::small();
         let container = Hardening {
             image: String::new(),
             runtime: None,
@@ -155,8 +141,7 @@ mod tests {
             generation: String::new(),
         };
         let trials = trials(&container, &config, &["no_such_module".to_owned()]);
-        let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner-image/runner");
-        let engine = Engine::new(Arc::new(ProcessDriver::new(&runner)), config, Arc::new(()));
+        let engine = Engine::new(Arc::new(ProcessDriver::default()), config, Arc::new(()));
         let verdict = async |what: &str| {
             trials.iter().find(|trial| trial.what == what).unwrap().run(&engine).await.unwrap()
         };

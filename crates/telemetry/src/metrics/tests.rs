@@ -3,7 +3,7 @@
 use std::{io, num::NonZeroU32, time::Duration};
 
 use engine::{
-    AdmissionError, Bounds, EngineConfig, ExecuteError, Phase, PoolConfig, ReturnLimits, Status,
+    AdmissionError, EngineConfig, ExecuteError, Phase, PoolConfig, Status,
     driver::{Call, ContainerName},
     events::{Event, Observer, Supply},
 };
@@ -15,21 +15,12 @@ fn metrics() -> Metrics {
     Metrics::new(&EngineConfig {
         max_executions: NonZeroU32::new(4).unwrap(),
         queue_size: 8,
-        queue_timeout: Duration::from_secs(10),
-        output_limit: 1,
-        result_limit: 1,
-        returns: ReturnLimits { figures: 1, max_files: 1, files: 1 },
-        bounds: Bounds {
-            default_timeout: Duration::from_secs(10),
-            max_timeout: Duration::from_secs(20),
-            default_memory: 512 << 20,
-            max_memory: 512 << 20,
-        },
         pool: PoolConfig {
             size: 3,
             preloads: vec!["numpy".to_owned(), "pandas".to_owned()],
             ..PoolConfig::none()
         },
+        ..EngineConfig::small()
     })
 }
 
