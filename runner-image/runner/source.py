@@ -156,8 +156,10 @@ def _exit_outcome(error):
     if not isinstance(code, int):
         _print(f"{code}\n")
         return Outcome("error", 1, error_line(error))
+    # As Python does, whatever a class of the code's own says of itself.
+    code = int.__int__(code)
     # The kernel keeps eight bits: sys.exit(256) is a success to whoever waits. What is no C long is -1.
-    exit_code = int(code) & 0xFF if -1 << 63 <= code < 1 << 63 else 0xFF
+    exit_code = code & 0xFF if -1 << 63 <= code < 1 << 63 else 0xFF
     return Outcome("error", exit_code, error_line(error)) if exit_code else Outcome("ok", 0)
 
 

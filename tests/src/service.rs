@@ -114,8 +114,11 @@ impl Service {
         kill(Pid::from_raw(before.parse().unwrap()), signal).unwrap();
         eventually("Compose starts it again", Duration::from_secs(40), async || {
             let now = pid(&self.container).await;
-            *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = now.clone();
-            now != before && now != "0"
+            let again = now != before && now != "0";
+            if again {
+                *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            }
+            again
         })
         .await;
     }

@@ -22,8 +22,8 @@ use e2e::corpus::{
 use futures_util::future::join_all;
 use tokio::{sync::Semaphore, time::sleep};
 
-/// After so many cases comes a moment of peace, in which the bystander says how that is.
-const CASES: usize = 8;
+/// Before each so many cases comes a moment of peace, in which the bystander says how that is.
+const CASES_BETWEEN: usize = 8;
 /// Of the executions that two processors have at once one turn stays for the bystander.
 const TURNS: usize = 3;
 
@@ -83,16 +83,22 @@ async fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_is_se
     assert!(!cases.is_empty(), "no case has such a name");
     let stage = Arc::new(Stage::set().await);
     let peace = Peace::observe(&stage).await;
-    let stage_of_play = Arc::clone(&stage);
-    let mut play = Play { stage: stage_of_play, peace, wrong: vec![], under_attack: vec![], quiet: vec![] };
-    for (n, case) in cases.iter().filter(|case| !case.waits).enumerate() {
-        if n % CASES == 0 {
-            play.in_peace().await;
+    let mut play = Play {
+        stage: Arc::clone(&stage),
+        peace,
+        wrong: Vec::new(),
+        under_attack: Vec::new(),
+        quiet: Vec::new(),
+    };
+    let (waiting, others): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.waits);
+    for some in others.chunks(CASES_BETWEEN) {
+        play.in_peace().await;
+        for case in some {
+            play.together(&[case]).await;
         }
-        play.together(&[case]).await;
     }
-    let waiting: Vec<_> = cases.iter().filter(|case| case.waits).collect();
     if !waiting.is_empty() {
+        play.in_peace().await;
         play.together(&waiting).await;
     }
     let counts = (play.under_attack.len(), play.quiet.len());

@@ -55,19 +55,25 @@ async fn killed_at_twenty_moments_of_a_run_and_an_upload_it_leaves_no_container_
     let steady = product.client().post(product.url("/upload_data/steady")).body("steady").send();
     assert_eq!(steady.await.unwrap().status(), StatusCode::OK);
 
-    let code = json!({ "code": "import time; time.sleep(0.2); a = list(range(100_000))" });
-    let began = Instant::now();
-    assert_eq!(product.post(code.clone()).await.status(), "ok");
-    let takes = began.elapsed();
-    assert!(upload(&product, 0, takes).await);
+    let code = json!({ "code": "import time; time.sleep(0.2); a = list(range(100_000)); n = len(a)" });
+    assert!(upload(&product, 0, Duration::ZERO).await);
     let (mut newest, mut undertakers) = (0, Vec::new());
     for life in 1..=MOMENTS {
+        let began = Instant::now();
+        assert_eq!(product.post(code.clone()).await.status(), "ok");
+        let takes = began.elapsed();
         let (after, undertaker) = (takes * life / MOMENTS, product.undertaker());
-        let (_, acknowledged, ()) =
+        let (run, acknowledged, ()) =
             tokio::join!(product.try_post(&code), upload(&product, life, takes), async {
                 sleep(after).await;
                 product.signal(Signal::SIGKILL);
             });
+        if let Ok(run) = run {
+            assert!(
+                run.http == StatusCode::SERVICE_UNAVAILABLE || run.field("result")["n"] == 100_000,
+                "{run:?}"
+            );
+        }
         // Every fourth time nothing outlives it: what it leaves is the next life's to remove.
         let alone = life % 4 == 0;
         if alone {

@@ -278,6 +278,8 @@ async fn after_sigkill_the_containers_end_by_themselves_the_next_start_removes_t
         (0..4).map(|_| product.begin(&json!({ "code": "while True: pass", "timeout": 300 }))).collect();
     eventually("four run", Duration::from_secs(20), || async { product.containers().await.len() == 4 }).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
+    // Or it would remove them before the next start does.
+    kill(product.undertaker(), Signal::SIGKILL).unwrap();
     let folder = product.kill().await;
     join_all(runs).await;
 

@@ -8,6 +8,7 @@ use e2e::{
     eventually,
 };
 use futures_util::{StreamExt, stream};
+use nix::sys::signal::{Signal, kill};
 use serde_json::json;
 use tokio::sync::{RwLock, oneshot};
 
@@ -125,6 +126,8 @@ async fn a_control_plane_that_dies_leaves_no_running_container_of_its_pool() {
     let product = Product::start(&["--pool-size", "3"]).await;
     let instance = product.instance();
     assert_eq!(product.containers().await.len(), 3);
+    // Or it would remove them before the next start does.
+    kill(product.undertaker(), Signal::SIGKILL).unwrap();
     let folder = product.kill().await;
     let filter = format!("label=code-sandbox.instance={instance}");
     eventually("they end by themselves", Duration::from_secs(10), || async {
@@ -148,7 +151,11 @@ async fn a_pool_that_cannot_be_filled_says_so_and_recovers() {
     assert_eq!(product.run("x = 1").await.status(), "ok");
     eventually("it is unhealthy", Duration::from_secs(20), || async {
         let (status, body) = product.get("/health").await.unwrap();
-        status == 503 && body["message"].as_str().unwrap().contains("is missing on the Docker engine")
+        status == 503
+            && body["message"]
+                .as_str()
+                .unwrap()
+                .contains("is missing on the Docker engine: build it with `make images`")
     })
     .await;
     // Two stood ready: of these calls one comes too late.

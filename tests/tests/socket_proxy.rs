@@ -186,12 +186,34 @@ async fn the_service_makes_the_calls_that_the_proxy_lets_through_and_no_other() 
     assert_eq!(made, CALLS.map(str::to_owned).into(), "{log}");
 }
 
+/// A create as the service sends it, of an image that there is not.
+const CREATE: &str = concat!(
+    r#"{"Hostname":"sandbox","User":"20001:20001","AttachStdin":true,"AttachStdout":true,"AttachStderr":true,"Tty":false,"#,
+    r#""OpenStdin":true,"StdinOnce":true,"Env":["OMP_NUM_THREADS=1","OPENBLAS_NUM_THREADS=1","POLARS_MAX_THREADS=1","#,
+    r#""SANDBOX_RESULT_LIMIT=1","SANDBOX_FIGURES_LIMIT=1"],"Healthcheck":{"Test":["NONE"]},"#,
+    r#""Image":"code-sandbox-runner:0.0.0","NetworkDisabled":true,"Labels":{"#,
+    r#""code-sandbox.generation":"00000000-0000-0000-0000-000000000000","#,
+    r#""code-sandbox.instance":"00000000-0000-0000-0000-000000000000","code-sandbox.deadline":"1"},"#,
+    r#""HostConfig":{"Memory":536870912,"MemorySwap":536870912,"NanoCpus":1000000000,"Init":false,"PidsLimit":64,"#,
+    r#""Ulimits":[{"Name":"nofile","Soft":1024,"Hard":1024},{"Name":"core","Soft":0,"Hard":0},"#,
+    r#"{"Name":"fsize","Soft":1,"Hard":1},{"Name":"msgqueue","Soft":0,"Hard":0},"#,
+    r#"{"Name":"memlock","Soft":65536,"Hard":65536}],"LogConfig":{"Type":"none"},"NetworkMode":"none","AutoRemove":false,"#,
+    r#""CapDrop":["ALL"],"CgroupnsMode":"private","IpcMode":"private","OomScoreAdj":500,"Privileged":false,"#,
+    r#""ReadonlyRootfs":true,"SecurityOpt":["no-new-privileges","seccomp={\"defaultAction\":\"SCMP_ACT_ERRNO\"}"],"#,
+    r#""Tmpfs":{"/workspace":"rw,nosuid,nodev,noexec,size=1,nr_inodes=1,mode=0700,uid=20001,gid=20001","#,
+    r#""/tmp":"rw,nosuid,nodev,noexec,size=1,nr_inodes=1,mode=0700,uid=20001,gid=20001","#,
+    r#""/dev/shm":"rw,nosuid,nodev,noexec,size=1,nr_inodes=1,mode=0700,uid=20001,gid=20001","#,
+    r#""/dev/pts":"ro,nosuid,nodev,noexec,size=1,nr_inodes=1,mode=0555"},"ShmSize":1,"#,
+    r#""MaskedPaths":["/proc/acpi","/proc/asound","/proc/interrupts","/proc/kcore","/proc/keys","/proc/latency_stats","#,
+    r#""/proc/locks","/proc/sched_debug","/proc/scsi","/proc/timer_list","/proc/timer_stats","/sys/devices/system/cpu","#,
+    r#""/sys/devices/virtual/powercap","/sys/firmware"]}}"#,
+);
+
 #[tokio::test]
 async fn nothing_but_a_sandbox_can_be_had_through_the_proxy() {
     let proxy = Proxy::start().await;
     let name = format!("code-sandbox-run-{}", "0".repeat(32));
     let create = format!("/containers/create?name={name}&platform=");
-    let image = "code-sandbox-runner:0.1.0";
     for (method, path, body) in [
         // Not ours at all.
         ("GET", "/containers/json", ""),
@@ -215,17 +237,54 @@ async fn nothing_but_a_sandbox_can_be_had_through_the_proxy() {
         ("POST", &format!("/containers/{name}/update"), "{\"Memory\":1,\"MemorySwap\":1,\"Devices\":[]}"),
         ("POST", &format!("/containers/{name}/update"), "{\"Memory\":0,\"MemorySwap\":0}"),
         ("POST", &format!("/containers/{name}/update"), "{\"Memory\":1,\"MemorySwap\":-1}"),
-        // Other settings.
         ("POST", &create, "{}"),
-        ("POST", &create, &json!({ "Image": image }).to_string()),
-        ("POST", &create, &json!({ "Image": image, "HostConfig": { "Binds": ["/:/host"] } }).to_string()),
-        ("POST", &create, &json!({ "Image": image, "HostConfig": { "Privileged": true } }).to_string()),
-        ("POST", "/containers/create", "{}"),
+        ("POST", "/containers/create", CREATE),
+        ("POST", "/containers/create?name=database&platform=", CREATE),
     ] {
         assert_eq!(proxy.status(method, path, body), "403", "{method} {path} {body}");
     }
-    // While what is on the list gets to the engine, which has no such container.
+    // While what is on the list gets to the engine, which has no such container and no such image.
     assert_eq!(proxy.status("GET", &format!("/containers/{name}/json"), ""), "404");
+    assert_eq!(proxy.status("POST", &create, CREATE), "404");
+    // Other settings.
+    for (setting, other) in [
+        (r#""Privileged":false"#, r#""Privileged":true"#),
+        (r#""NetworkMode":"none""#, r#""NetworkMode":"host""#),
+        (r#""NetworkDisabled":true,"#, ""),
+        (r#""HostConfig":{"#, r#""HostConfig":{"Binds":["/:/host"],"#),
+        (r#""HostConfig":{"#, r#""HostConfig":{"Mounts":[{"Type":"bind","Source":"/","Target":"/host"}],"#),
+        (
+            r#""Init":false"#,
+            r#""Init":false,"Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/sda"}]"#,
+        ),
+        (r#""Init":false"#, r#""Init":false,"PidMode":"host""#),
+        (r#""IpcMode":"private""#, r#""IpcMode":"host""#),
+        (r#""CgroupnsMode":"private""#, r#""CgroupnsMode":"host""#),
+        (r#""Memory":536870912"#, r#""Memory":0"#),
+        (r#""MemorySwap":536870912"#, r#""MemorySwap":-1"#),
+        (r#""NanoCpus":1000000000"#, r#""NanoCpus":0"#),
+        (r#""PidsLimit":64"#, r#""PidsLimit":-1"#),
+        (r#""CapDrop":["ALL"]"#, r#""CapDrop":[]"#),
+        (r#""CapDrop":["ALL"]"#, r#""CapAdd":["ALL"],"CapDrop":["ALL"]"#),
+        (r#""ReadonlyRootfs":true"#, r#""ReadonlyRootfs":false"#),
+        (r#""no-new-privileges","#, ""),
+        (r#""no-new-privileges","#, r#""no-new-privileges","apparmor=unconfined","#),
+        (r#""seccomp={\"defaultAction\":\"SCMP_ACT_ERRNO\"}""#, r#""seccomp=unconfined""#),
+        (r#""User":"20001:20001""#, r#""User":"0:0""#),
+        (r#""/tmp":"rw,nosuid,nodev,noexec"#, r#""/tmp":"rw,nosuid,nodev"#),
+        (r#""/tmp":"#, r#""/etc":"#),
+        (r#""SANDBOX_FIGURES_LIMIT=1""#, r#""SANDBOX_FIGURES_LIMIT=1","LD_PRELOAD=/x""#),
+        (r#""code-sandbox-runner:0.0.0""#, r#""debian:trixie-slim""#),
+        (r#""code-sandbox-runner:0.0.0""#, r#""code-sandbox-runner:0.0.0","Cmd":["sh"]"#),
+        (r#""code-sandbox-runner:0.0.0""#, r#""code-sandbox-runner:0.0.0","Entrypoint":["sh"]"#),
+        (r#""ShmSize":1"#, r#""ShmSize":1,"Runtime":"other""#),
+        (r#""/proc/kcore","#, ""),
+        (r#""/sys/firmware"]}}"#, r#""/sys/firmware"]}} "#),
+        (r#""/sys/firmware"]}}"#, r#""/sys/firmware"]},"Privileged":true}"#),
+    ] {
+        assert!(CREATE.contains(setting), "{setting}");
+        assert_eq!(proxy.status("POST", &create, &CREATE.replace(setting, other)), "403", "{other}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use serde_json::json;
 use store::{DeleteError, InvalidContentType, InvalidKey, Key, PutError, ReadError};
 use tracing::error;
 
-use crate::{routes::health::Health, wire::FieldError};
+use crate::{host_paths, routes::health::Health, wire::FieldError};
 
 /// Everything a handler can answer instead of what was asked for.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl ApiError {
                     "This key may not read the metrics, which tell of all tenants: its line needs 'metrics=yes'"
                 )
             }
-            Self::Unhealthy(error) => json!(error.to_string()),
+            Self::Unhealthy(error) => json!(host_paths::hidden(&error.to_string())),
             Self::NotMcp { reason, .. } => json!(reason),
             Self::AnswersUnread => json!(
                 "The code has run, but too many large answers wait for their clients to read them: this one is lost"
@@ -252,7 +252,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
         let mut response = if let Self::Unhealthy(error) = &self {
-            let health = Health { status: "unhealthy", message: error.to_string() };
+            let health = Health { status: "unhealthy", message: host_paths::hidden(&error.to_string()) };
             (self.status(), Json(health)).into_response()
         } else {
             (self.status(), Json(json!({ "detail": self.detail() }))).into_response()

@@ -9,6 +9,7 @@ mod document;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod host_paths;
 mod json_check;
 mod mcp;
 mod request_id;

@@ -354,8 +354,8 @@ impl Conversation {
                 Step::Message(Ok(FromRunner::DataRequest(request))) if started && !answering => {
                     let answer = tokio::select! {
                         biased;
+                        () = cancel.cancelled() => None,
                         answer = parcel.data.answer(request, time_up) => answer,
-                        () = cancel.cancelled(), if !cancelled => None,
                     };
                     // Without one the time is up, or nobody needs it any more: the next round heeds it.
                     if let Some(answer) = answer {
@@ -363,10 +363,9 @@ impl Conversation {
                     }
                 }
                 // The last thing that a runner says.
-                Step::Message(Ok(FromRunner::Finished(_))) if self.incoming.says_more() => {
-                    return End::Garbled(Garbled::OutOfOrder);
+                Step::Message(Ok(FromRunner::Finished(finished))) if !self.incoming.says_more() => {
+                    return End::Finished(finished);
                 }
-                Step::Message(Ok(FromRunner::Finished(finished))) => return End::Finished(finished),
                 Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
                 Step::Message(Err(ReadError::Silent)) if started => return End::Silent,
                 Step::Message(Err(ReadError::Silent)) => return End::NotStarted,

@@ -41,7 +41,7 @@ impl DataDesk {
 
     /// None once the time of the code is up: nobody needs it any more.
     pub(crate) async fn answer(&mut self, request: DataRequest, time_up: Instant) -> Option<ToRunner> {
-        let (asked, id) = (Instant::now(), self.id);
+        let asked = Instant::now();
         let answer = async {
             match request {
                 DataRequest::Find { key } => Ok(self.find(key)),
@@ -54,11 +54,12 @@ impl DataDesk {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
                 self.close();
-                self.observer.observe(&Event::DataUnreadable { id, error: &error });
+                self.observer.observe(&Event::DataUnreadable { id: self.id, error: &error });
                 Some(ToRunner::Data(Data::Unreadable))
             }
             Err(_) => {
-                self.observer.observe(&Event::DataLate { id, waited: asked.elapsed() });
+                self.close();
+                self.observer.observe(&Event::DataLate { id: self.id, waited: asked.elapsed() });
                 None
             }
         }

@@ -1,7 +1,8 @@
 //! A target for each place that reads what others wrote. Each takes any bytes and panics where something does not hold.
 //!
 //! `cargo test -p fuzz` runs every target on random and mutated inputs for a few seconds; `make fuzz` lets libFuzzer look for new
-//! ones for as long as you like. What it finds goes into `seeds/TARGET/`, from which both start.
+//! ones for as long as you like. What it finds goes into `seeds/TARGET/`, from which both start. What is read in Python, archives in the
+//! runner first of all, libFuzzer does not see: `runner-image/tests` have properties of it, for seconds or for longer in the same way.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "to panic is what they are for")]

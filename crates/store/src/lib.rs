@@ -146,7 +146,7 @@ impl Store {
     /// of every object.
     pub async fn open(folder: &Path, limits: StoreLimits) -> Result<Self, OpenError> {
         let lock = prepare(folder).await?;
-        let objects = objects(folder)?;
+        let objects = objects(folder).await?;
         let metas = read_all(&objects, folder, limits.ttl).await?;
         let index = Index::new(limits.data_limit);
         let shared = Shared { objects, limits, index, stuck: Mutex::default(), _lock: lock };
@@ -162,7 +162,7 @@ impl Store {
     pub async fn check(folder: &Path) -> Result<(), OpenError> {
         let root = folder.join(OBJECTS);
         let exists = disk_step(move || Ok(root.exists())).await.map_err(|error| unusable(folder, error))?;
-        if exists { read_all(&objects(folder)?, folder, None).await.map(drop) } else { Ok(()) }
+        if exists { read_all(&objects(folder).await?, folder, None).await.map(drop) } else { Ok(()) }
     }
 
     /// One tenant's part of the store, which may hold at most `quota` bytes.
@@ -192,22 +192,19 @@ impl Store {
 
 /// A step of the disk, or an error in its place.
 async fn in_time<T>(step: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
-    timeout(DISK_LIMIT, step)
-        .await
-        .unwrap_or_else(|_| Err(object_store::Error::Generic { store: DATA_FOLDER, source: hangs().into() }))
+    timeout(DISK_LIMIT, step).await.unwrap_or_else(|_| {
+        Err(object_store::Error::Generic { store: DATA_FOLDER, source: no_answer().into() })
+    })
 }
 
-/// A blocking step of the disk, in a thread of its own; an error in its place after 30 s. The thread may wait for ever.
+/// A blocking step of the disk, in a thread of its own; an error in its place after [`DISK_LIMIT`]. The thread may wait for ever.
 pub async fn disk_step<T: Send + 'static>(
     step: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    match timeout(DISK_LIMIT, spawn_blocking(step)).await {
-        Ok(done) => done.unwrap_or_else(|panic| Err(io::Error::other(panic))),
-        Err(_) => Err(io::Error::other(hangs())),
-    }
+    timeout(DISK_LIMIT, spawn_blocking(step)).await.map_err(|_| io::Error::other(no_answer()))??
 }
 
-fn hangs() -> String {
+fn no_answer() -> String {
     format!("the disk has not answered within {} s", DISK_LIMIT.as_secs_f64())
 }
 
@@ -286,30 +283,28 @@ fn object_path(version: Uuid) -> ObjectPath {
     ObjectPath::from(version.to_string())
 }
 
-fn objects(folder: &Path) -> Result<LocalFileSystem, OpenError> {
-    let objects = LocalFileSystem::new_with_prefix(folder.join(OBJECTS));
+async fn objects(folder: &Path) -> Result<LocalFileSystem, OpenError> {
+    let root = folder.join(OBJECTS);
+    let objects = disk_step(move || LocalFileSystem::new_with_prefix(root).map_err(io::Error::other)).await;
     objects.map(|objects| objects.with_fsync(true)).map_err(|error| unusable(folder, error))
 }
 
-/// Makes the folder and sweeps it; returns its lock.
+/// Makes the folder, locks it, and sweeps it. One control plane a folder: two would not see each other's uploads.
 async fn prepare(folder: &Path) -> Result<fs::File, OpenError> {
     let (root, lock) = (folder.join(OBJECTS), folder.join(LOCK));
     let prepared = disk_step(move || {
         fs::create_dir_all(&root)?;
         let lock = fs::File::create(lock)?;
-        // One control plane a folder: two would not see each other's uploads.
-        let locked = match lock.try_lock() {
-            Ok(()) => Some(lock),
-            Err(fs::TryLockError::WouldBlock) => None,
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
             Err(fs::TryLockError::Error(error)) => return Err(error),
-        };
-        if locked.is_some() {
-            sweep_staged(&root)?;
         }
-        Ok(locked)
+        sweep_staged(&root)?;
+        Ok(Some(lock))
     });
-    let locked = prepared.await.map_err(|error| unusable(folder, error))?;
-    locked.ok_or_else(|| OpenError::InUse(folder.to_owned()))
+    let lock = prepared.await.map_err(|error| unusable(folder, error))?;
+    lock.ok_or_else(|| OpenError::InUse(folder.to_owned()))
 }
 
 /// What the headers of all objects say. Refuses what is no object of ours.
@@ -352,10 +347,10 @@ fn unusable(folder: &Path, error: impl fmt::Display) -> OpenError {
 /// Something in this folder that is no file.
 fn no_file_in(root: &Path) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(root)? {
-        let path = entry?.path();
-        // A file may have been deleted since it was listed, by who has the store open.
-        if fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
-            return Ok(Some(path));
+        let entry = entry?;
+        // Its kind comes with the listing: only what is no file, such as a link, is looked at.
+        if entry.file_type().is_ok_and(|kind| !kind.is_file()) && !entry.path().is_file() {
+            return Ok(Some(entry.path()));
         }
     }
     Ok(None)

@@ -1,4 +1,10 @@
-use std::{fs, future::ready, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+use std::{
+    fs,
+    future::ready,
+    os::unix::fs::{OpenOptionsExt, symlink},
+    path::Path,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -245,8 +251,11 @@ async fn what_is_not_ours_or_of_another_version_is_never_deleted() {
 
 #[tokio::test]
 async fn what_is_no_file_among_the_values_is_no_value_that_is_missing_in_silence() {
-    let makes: [fn(&Path); 2] =
-        [|path| fs::create_dir(path).unwrap(), |path| mkfifo(path, Mode::S_IRWXU).unwrap()];
+    let makes: [fn(&Path); 3] = [
+        |path| fs::create_dir(path).unwrap(),
+        |path| mkfifo(path, Mode::S_IRWXU).unwrap(),
+        |path| symlink("nowhere", path).unwrap(),
+    ];
     for make in makes {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path()).await;

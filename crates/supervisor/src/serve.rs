@@ -21,8 +21,11 @@ use crate::{
     accept::Acceptor, cli::Config, instance, pool_size, signals::Signals, undertaker::Undertaker, upkeep,
 };
 
-/// A client whose machine acknowledges nothing for so long is gone.
+/// A client whose machine takes nothing for so long is gone.
 const LOST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of an answer that the kernel may hold beyond those on their way. By itself it takes megabytes, and then for a minute nothing
+/// of one whose client is slow, but not too slow.
+const UNSENT: u32 = 128 << 10;
 /// After the drain every answer is written; this is for clients that do not read theirs.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -63,13 +66,9 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let keys = config.api_keys_file.clone().map(KeysFile::open).transpose()?;
     let keyring = keys.as_ref().map(|keys| keys.keyring().clone());
     let address = config.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
+    let listener = listen(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
     // Of port 0 the one that it has become.
     let address = listener.local_addr().map_err(ServeError::Server)?;
-    let listener = listener.into_std().map_err(ServeError::Server)?;
-    // Accepted connections inherit it.
-    SockRef::from(&listener).set_tcp_user_timeout(Some(LOST_TIMEOUT)).map_err(ServeError::Server)?;
 
     let (store, instance) = tokio::select! {
         opened = open_data(&config) => opened?,
@@ -172,6 +171,15 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     let served = served.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     info!("stopped");
     served.map_err(ServeError::Server)
+}
+
+async fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = TcpListener::bind(address).await?.into_std()?;
+    // Accepted connections inherit these.
+    let socket = SockRef::from(&listener);
+    socket.set_tcp_user_timeout(Some(LOST_TIMEOUT))?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
+    Ok(listener)
 }
 
 /// The data folder's store and instance.

@@ -90,7 +90,7 @@ impl Observer for Metrics {
             Event::Orphans { count } => return containers.orphaned(*count),
             Event::Abandoned { .. } => &executions.abandoned,
             Event::Retried { .. } => &executions.retried,
-            Event::DataUnreadable { .. } => &executions.data_failures,
+            Event::DataUnreadable { .. } | Event::DataLate { .. } => &executions.data_failures,
             Event::WarmContainerDied => &containers.deaths,
             Event::PreloadFailed { .. } => &containers.preload_failures,
             Event::ResizeFailed { .. } => &containers.resize_failures,
@@ -100,8 +100,6 @@ impl Observer for Metrics {
             Event::PoolWarm { .. } | Event::LetGo { .. } | Event::Removed { .. } | Event::DrainIncomplete => {
                 return;
             }
-            // A run that ends by its limit, whatever that was spent on.
-            Event::DataLate { .. } => return,
         };
         counter.inc();
     }

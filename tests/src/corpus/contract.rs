@@ -27,8 +27,10 @@ impl Contract {
     pub(super) fn breach(&self, method: &str, path: &str, answer: &Answer) -> Option<String> {
         let Answer { http, headers, body } = answer;
         let text = body.to_string();
-        if let Some(secret) = self.secrets.iter().find(|secret| text.contains(secret.as_str())) {
-            return Some(format!("the answer holds {secret:?}: {}", &text[..text.len().min(1000)]));
+        if let Some(secret) =
+            self.secrets.iter().find(|secret| text.contains(*secret) || headers.contains(*secret))
+        {
+            return Some(format!("the answer holds {secret:?}: {headers}{text:.1000}"));
         }
         // What describes all others is in no description.
         if method == "GET" && path == "/openapi.json" && *http == 200 {
@@ -49,10 +51,23 @@ impl Contract {
         if schema.is_null() || headers.contains("text/event-stream") {
             return None;
         }
+        self.misfit("the answer", schema, body)
+    }
+
+    /// The same of an event of a stream.
+    pub(super) fn event_breach(&self, name: &str, data: &Value) -> Option<String> {
+        let events = self.document["components"]["schemas"]["StreamEvent"]["oneOf"].as_array()?;
+        match events.iter().find(|event| event["title"] == name) {
+            Some(event) => self.misfit(name, &event["properties"]["data"]["contentSchema"], data),
+            None => Some(format!("an event '{name}', which is not published")),
+        }
+    }
+
+    fn misfit(&self, what: &str, schema: &Value, value: &Value) -> Option<String> {
         let validator = self.validator(schema);
-        let error = validator.iter_errors(body).next()?;
+        let error = validator.iter_errors(value).next()?;
         let at = error.instance_path().to_string();
-        Some(format!("the answer is not of the published schema at {at:?}: {error:.300}"))
+        Some(format!("{what} is not of the published schema at {at:?}: {error:.300}"))
     }
 
     /// The operation whose template the path is of.

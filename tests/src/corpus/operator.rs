@@ -17,12 +17,13 @@ pub(super) enum Deed {
     KillService,
     /// The control plane, with SIGTERM.
     EndService,
-    /// Every container that runs code or stands ready.
+    /// Every container that runs code or stands ready, with SIGKILL.
     KillContainers,
+    /// Every one of those, by force.
     RemoveContainers,
 }
 
-/// Does it; of the service itself also waits until it can run code again.
+/// Does it. Where that is to the service itself, also waits until its containers of before are gone and it is healthy again.
 pub(super) async fn act(deed: Deed, stage: &Stage) {
     match deed {
         Deed::KillService => restart(stage, Signal::SIGKILL).await,
@@ -33,7 +34,11 @@ pub(super) async fn act(deed: Deed, stage: &Stage) {
 }
 
 async fn restart(stage: &Stage, signal: Signal) {
-    stage.service.restart_by(signal).await;
+    let before = stage.service.containers().await;
+    let gone = eventually("its containers are gone", Duration::from_secs(10), async || {
+        stage.service.containers().await.is_disjoint(&before)
+    });
+    tokio::join!(stage.service.restart_by(signal), gone);
     eventually("it is healthy again", Duration::from_secs(20), async || {
         let health = stage.request("GET", "/health", "nobody").send().await;
         health.is_ok_and(|answer| answer.status() == StatusCode::OK)
@@ -44,6 +49,7 @@ async fn restart(stage: &Stage, signal: Signal) {
 /// One that has gone by itself meanwhile is no error.
 async fn to_containers(stage: &Stage, command: &[&str]) {
     let containers = stage.service.containers().await;
+    assert!(!containers.is_empty(), "there is no container");
     let names = containers.iter().map(String::as_str);
     try_docker(&command.iter().copied().chain(names).collect::<Vec<_>>()).await;
 }

@@ -8,6 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     case::{Case, Step},
+    contract::Contract,
     expectation::mismatch,
     operator,
     raw::{self, Answer},
@@ -82,6 +83,10 @@ impl Step {
 
     async fn play(&self, stage: &Stage) -> Result<(), String> {
         if let Some(deed) = self.operator {
+            assert!(
+                self.run.is_none() && self.request.is_none() && self.raw.is_none(),
+                "a deed is a step of its own"
+            );
             operator::act(deed, stage).await;
             return Ok(());
         }
@@ -117,10 +122,12 @@ impl Step {
             }
             (None, Some(_)) => {
                 let (method, path) = self.operation();
-                let path = if path.contains("{running}") {
-                    path.replace("{running}", &running(stage, self.tenant()).await?)
-                } else {
-                    path
+                let path = match path.split_once("{running:") {
+                    Some((before, tenant)) => {
+                        let (tenant, after) = tenant.split_once('}').ok_or("whose execution runs?")?;
+                        format!("{before}{}{after}", running(stage, tenant).await?)
+                    }
+                    None => path,
                 };
                 let mut request = stage.request(&method, &path, self.tenant());
                 for (name, value) in &self.headers {
@@ -131,7 +138,7 @@ impl Step {
                     None => request,
                 }
             }
-            _ => return Err("a step has one of run, request and raw".to_owned()),
+            _ => return Err("a step has one of run, request, raw and operator".to_owned()),
         };
         let mut response = match request.send().await {
             Ok(response) => response,
@@ -150,7 +157,7 @@ impl Step {
             }
         }
         let body = if self.stream && http == 200 {
-            assembled(&String::from_utf8_lossy(&bytes))?
+            assembled(&String::from_utf8_lossy(&bytes), &stage.contract)?
         } else {
             serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)))
         };
@@ -200,14 +207,16 @@ impl super::case::Piece {
     }
 }
 
-/// The id of the tenant's execution that came first, once there is one that runs.
+/// The id of the tenant's execution that came first, once it runs.
 async fn running(stage: &Stage, tenant: &str) -> Result<String, String> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let listed =
             stage.request("GET", "/executions", tenant).send().await.map_err(|error| error.to_string())?;
         let listed: Value = listed.json().await.map_err(|error| error.to_string())?;
-        if let Some(id) = listed[0]["id"].as_str() {
+        if listed[0]["status"] == "running"
+            && let Some(id) = listed[0]["id"].as_str()
+        {
             return Ok(id.to_owned());
         }
         if Instant::now() > deadline {
@@ -218,7 +227,7 @@ async fn running(stage: &Stage, tenant: &str) -> Result<String, String> {
 }
 
 /// The one answer that the events of a stream amount to.
-fn assembled(events: &str) -> Result<Value, String> {
+fn assembled(events: &str, contract: &Contract) -> Result<Value, String> {
     let mut answer = json!({ "stdout": "", "stderr": "", "display": null, "figures": [], "files": [] });
     let mut last = String::new();
     for (n, event) in
@@ -229,6 +238,9 @@ fn assembled(events: &str) -> Result<Value, String> {
         let name = name.strip_prefix("event: ").ok_or_else(malformed)?;
         let data = data.strip_prefix("data: ").ok_or_else(malformed)?;
         let data: Value = serde_json::from_str(data).map_err(|_| malformed())?;
+        if let Some(breach) = contract.event_breach(name, &data) {
+            return Err(breach);
+        }
         if (n == 0) != (name == "started") {
             return Err(format!("event {n} is '{name}'"));
         }

@@ -27,7 +27,10 @@ impl Answer {
 
 /// Writes the pieces and reads until the answer is there or the connection ends. A character is a byte, as in Latin-1.
 pub(super) async fn converse(address: &str, pieces: Vec<Piece>, limit: Duration) -> Result<Answer, String> {
-    let connection = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    let connection = match TcpStream::connect(address).await {
+        Ok(connection) => connection,
+        Err(error) => return Ok(Answer::none(&error.to_string())),
+    };
     let (mut reader, mut writer) = connection.into_split();
     let write = async {
         for piece in pieces {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 use reqwest::{Client, RequestBuilder};
 
 use super::contract::Contract;
-use crate::{keys::new_key, machine::repository, service::Service};
+use crate::{docker::docker, keys::new_key, machine::repository, service::Service};
 
 /// Tenants and their limits in the keys file.
 const TENANTS: [(&str, &str); 3] = [
@@ -43,9 +43,11 @@ impl Stage {
         let document = client.get(service.url("/openapi.json")).bearer_auth(&keys["bystander"]).send().await;
         let document = document.unwrap().json().await.unwrap();
         let mut secrets: Vec<_> = keys.values().cloned().collect();
-        let sockets = ["/var/lib/docker", "code-sandbox-run-", SECRET].map(str::to_owned);
+        let root = docker(&["info", "--format", "{{.DockerRootDir}}"]).await.trim().to_owned();
+        let engine =
+            [&root, "docker.sock", "/run/containerd", "code-sandbox-run-", SECRET].map(str::to_owned);
         let here = [repository().display().to_string(), service.instance().to_owned()];
-        secrets.extend(here.into_iter().chain(sockets));
+        secrets.extend(here.into_iter().chain(engine));
         let contract = Contract::new(document, secrets);
         let stage = Self { service, contract, keys, client };
         let upload = stage.request("POST", "/upload_data/secret", "bystander").body(SECRET);

@@ -15,24 +15,24 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use super::Connection;
+use super::{BUSY, Connection};
 
-/// From the moment from which one may come, that is also how long a connection may be idle.
+/// From the end of the answer before: so it is how long a connection may be idle, too.
 const HEADERS: Duration = Duration::from_secs(10);
 /// For a client that takes nothing, or too little.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of an answer that gain a second.
 const LEAST_RATE: f64 = 16_384.0;
-/// Without a body: what asks so slowly does not read one.
+/// Bare, as the HTTP library's own answers to what it cannot read: it answers nothing before it has a request.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// A connection's socket, which fails when its client does not keep to that.
+/// A connection's socket, which ends when its client sends no headers in time, and fails when it does not take its answer.
 #[derive(Debug)]
 pub struct Paced<S> {
     socket: S,
     connection: Connection,
-    headers: Pin<Box<Sleep>>,
-    /// The pause between two requests which that is about.
+    end_of_headers: Pin<Box<Sleep>>,
+    /// The pause between two requests which that is about; [`BUSY`] if it is about none.
     pause: u64,
     /// The pause in which something of a request has come.
     begun: u64,
@@ -48,9 +48,9 @@ impl<S> Paced<S> {
         Self {
             socket,
             connection,
-            headers: never(),
-            pause: 0,
-            begun: 0,
+            end_of_headers: never(),
+            pause: BUSY,
+            begun: BUSY,
             stalled: None,
             patience: PATIENCE,
             end_of_patience: never(),
@@ -64,9 +64,9 @@ impl<S> Paced<S> {
         };
         if self.pause != pause {
             self.pause = pause;
-            self.headers.as_mut().reset(Instant::now() + HEADERS);
+            self.end_of_headers.as_mut().reset(Instant::now() + HEADERS);
         }
-        self.headers.as_mut().poll(cx)
+        self.end_of_headers.as_mut().poll(cx)
     }
 
     /// After a write: how patient to be from now on, or an error once that is over.
@@ -80,6 +80,8 @@ impl<S> Paced<S> {
                 let waited = self.stalled.take().map_or(Duration::ZERO, |since| since.elapsed());
                 let gained = Duration::from_secs_f64(taken as f64 / LEAST_RATE);
                 self.patience = (self.patience.saturating_sub(waited) + gained).min(PATIENCE);
+                // The time of the next request begins with the last byte of this answer.
+                self.pause = BUSY;
             }
             Poll::Pending => {
                 if self.stalled.is_none() {
@@ -142,6 +144,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Behind an answer nothing is read before something comes: what else ends the wait for that has to begin here. If it has
+        // ended already, it has woken who reads.
+        let _ = self.poll_headers(cx);
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
@@ -152,6 +157,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use axum::{body::Body, response::Response};
+    use hyper::{server::conn::http1, service::service_fn};
+    use hyper_util::rt::TokioIo;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         net::{TcpListener, TcpStream},
@@ -201,6 +211,40 @@ mod tests {
         drop(busy);
         // Nothing of the next request has come.
         assert_eq!(heard(server, client).await, (0, String::new()));
+    }
+
+    /// How long a connection is idle, as the HTTP library uses it, behind an answer that takes so long.
+    async fn idle_after(time: Duration) -> Duration {
+        let (mut client, server) = pair().await;
+        let connection = server.connection.clone();
+        let service = service_fn(move |_| {
+            let busy = connection.work();
+            async move {
+                sleep(time).await;
+                drop(busy);
+                Ok::<_, Infallible>(Response::new(Body::from("answer")))
+            }
+        });
+        let http = http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        let client = async {
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            let mut answer = [0; 8];
+            client.read_exact(&mut answer).await.unwrap();
+            let answered = Instant::now();
+            let mut rest = String::new();
+            client.read_to_string(&mut rest).await.unwrap();
+            assert!(rest.ends_with("answer"), "{rest}");
+            answered.elapsed()
+        };
+        tokio::join!(http, client).1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_however_long_its_last_answer_took() {
+        for seconds in [0, 1, 9, 60] {
+            let idle = idle_after(Duration::from_secs(seconds)).await;
+            assert_eq!(idle.as_secs(), 10, "after an answer that took {seconds} s");
+        }
     }
 
     /// How long a client is served that takes so many bytes every second, of an answer that does not end within two minutes.

@@ -79,8 +79,8 @@ impl Incoming {
 
     /// Whether it has said more than what has been read, so far.
     pub(super) fn says_more(&mut self) -> bool {
-        let said = self.next().now_or_never();
-        matches!(said, Some(Ok(_) | Err(ReadError::Garbled(_)))) || !self.received.is_empty()
+        while self.received.is_empty() && matches!(self.receive().now_or_never(), Some(Ok(()))) {}
+        !self.received.is_empty()
     }
 
     /// What it said on its stderr.

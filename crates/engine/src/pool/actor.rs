@@ -100,7 +100,7 @@ pub(super) struct State {
     at_rest: bool,
     /// The last container that was started went to a further request of its tenant.
     went_further: bool,
-    /// When a container that stood ready died at once; none has outlived it since.
+    /// When one was heard of that had died as soon as it stood ready; none has outlived that since.
     dying_since: Option<Instant>,
     /// Until when a flood has no further start.
     pause_until: Option<Instant>,
@@ -248,10 +248,8 @@ impl Actor {
     fn wake_up(&self, now: Instant) -> Option<Instant> {
         let standing = &self.state.standing;
         let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
-        let survivor = self
-            .state
-            .dying_since
-            .and_then(|_| standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min());
+        let oldest_comes_of_age = standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min();
+        let survivor = oldest_comes_of_age.filter(|_| self.state.dying_since.is_some());
         let pause = self.state.pause_until;
         [
             self.pace.calm_at(now),
@@ -280,12 +278,12 @@ impl Actor {
                 kept.level += 1;
                 kept.busy = false;
             }
-            Report::Died { number, since, waiter } => {
+            Report::Died { number, since, died, waiter } => {
                 self.state.standing.retain(|kept| kept.number != number);
                 self.observer.observe(&Event::WarmContainerDied);
                 // Of several at once one counts: the others may have the same reason.
                 let counted = self.state.dying_since.is_some_and(|dying_since| since <= dying_since);
-                if since.elapsed() < TOO_YOUNG_TO_DIE && !counted {
+                if died - since < TOO_YOUNG_TO_DIE && !counted {
                     // Perhaps by somebody's hand, perhaps the next one dies as well.
                     self.state.dying_since = Some(Instant::now());
                     self.refills.failed(&"containers end as soon as they stand ready");

@@ -25,8 +25,8 @@ pub(super) enum Command {
 pub(super) enum Report {
     /// The module of the last [`Command::Preload`] is there, or could not be imported and never will be.
     Preloaded { number: u64, error: Option<String> },
-    /// The container is no more; who was to have it still waits.
-    Died { number: u64, since: Instant, waiter: Option<Waiter> },
+    /// The container, which stood ready `since` then, is no more; who was to have it still waits.
+    Died { number: u64, since: Instant, died: Instant, waiter: Option<Waiter> },
 }
 
 /// Runs until the container is given away, retired or dead. `stop`: a preload is not waited for any more.
@@ -58,11 +58,12 @@ pub(super) async fn keep(
             Some(Command::Retire) | None => return,
         }
     }
+    let died = Instant::now();
     drop((conversation, container));
     commands.close();
     let waiter = match commands.recv().await {
         Some(Command::Lease(waiter)) => Some(waiter),
         _ => None,
     };
-    let _ = reports.send(Report::Died { number, since, waiter }).await;
+    let _ = reports.send(Report::Died { number, since, died, waiter }).await;
 }

@@ -12,12 +12,12 @@ use store::Store;
 pub(super) async fn usable(folder: &Path, data_limit: u64) -> Result<String, String> {
     Store::check(folder).await.map_err(|error| error.to_string())?;
     let folder = folder.to_owned();
-    let about = format!("{} cannot be used", folder.display());
-    let usable = store::disk_step(move || Ok(can_be_kept(&folder, data_limit)));
-    usable.await.unwrap_or_else(|error| Err(format!("{about}: {error}")))
+    let cannot = format!("{} cannot be used", folder.display());
+    let checked = store::disk_step(move || Ok(can_be_kept(&folder, data_limit)));
+    checked.await.unwrap_or_else(|error| Err(format!("{cannot}: {error}")))
 }
 
-/// Blocking.
+/// As [`usable`], without the values. Blocking.
 fn can_be_kept(folder: &Path, data_limit: u64) -> Result<String, String> {
     let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be written: {error}", folder.display());
     if folder.is_symlink() && !folder.exists() {
@@ -86,6 +86,13 @@ mod tests {
         assert!(usable(&link, 0).await.unwrap_err().ends_with("it is a link that leads nowhere"));
         let foreign = folder.path().join("objects/x");
         fs::create_dir(foreign.parent().unwrap()).unwrap();
+        for name in ["lock", "instance-id"] {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).unwrap();
+            let error = usable(folder.path(), 0).await.unwrap_err();
+            assert!(error.starts_with(&format!("{} cannot be used: ", path.display())), "{error}");
+            fs::remove_dir(path).unwrap();
+        }
         fs::write(&foreign, "junk").unwrap();
         let error = usable(folder.path(), 0).await.unwrap_err();
         assert!(error.contains(&format!("holds {}", foreign.display())), "{error}");

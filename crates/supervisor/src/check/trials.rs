@@ -20,8 +20,8 @@ pub(super) struct Trial {
     /// Runs first, in a container of its own.
     before: Option<&'static str>,
     program: String,
-    /// Its time limit, if it is to exceed that.
-    seconds: Option<f64>,
+    /// The time limit, in seconds, that it is to exceed.
+    exceeds: Option<f64>,
     mebibytes: Option<i64>,
     ends: Status,
 }
@@ -29,7 +29,7 @@ pub(super) struct Trial {
 impl Trial {
     fn new(what: &'static str, program: impl Into<String>) -> Self {
         let program = program.into();
-        Self { what, before: None, program, seconds: None, mebibytes: None, ends: Status::Ok }
+        Self { what, before: None, program, exceeds: None, mebibytes: None, ends: Status::Ok }
     }
 
     /// What is to be said of how it ended, or what is wrong with it. An `Err` outside: it could not be tried.
@@ -40,7 +40,7 @@ impl Trial {
         {
             return Ok(Err(reason));
         }
-        let timeout = self.seconds.and_then(|seconds| bounds.timeout(seconds).ok());
+        let timeout = self.exceeds.and_then(|seconds| bounds.timeout(seconds).ok());
         self.execute(engine, &self.program, timeout.unwrap_or(bounds.default_timeout()), self.ends).await
     }
 
@@ -99,7 +99,7 @@ pub(super) fn trials(container: &Hardening, engine: &EngineConfig, modules: &[St
             ..Trial::new("memory limit", memory + include_str!("programs/memory.py"))
         },
         Trial {
-            seconds: Some(1.0),
+            exceeds: Some(1.0),
             ends: Status::Timeout,
             ..Trial::new("time limit", include_str!("programs/time.py"))
         },
@@ -140,6 +140,7 @@ mod tests {
             instance: String::new(),
             generation: String::new(),
         };
+        assert_eq!(patience(&container), Duration::from_secs(20_000));
         let trials = trials(&container, &config, &["no_such_module".to_owned()]);
         let engine = Engine::new(Arc::new(ProcessDriver::default()), config, Arc::new(()));
         let verdict = async |what: &str| {

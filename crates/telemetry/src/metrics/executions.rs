@@ -67,7 +67,7 @@ impl Executions {
             data_failures: counter(
                 registry,
                 "data_read_failures",
-                "Uploaded data that code asked for and that could not be read",
+                "Uploaded data that code asked for and that could not be read, or not in its time",
             ),
             in_phase: gauges(
                 registry,
