@@ -24,6 +24,7 @@ use crate::{
     App,
     budget::{Budget, Exhausted, Share},
     caller::Caller,
+    connection::Connection,
     error::ApiError,
 };
 
@@ -116,6 +117,7 @@ impl Turn {
 /// broken connection instead of the answer.
 pub(crate) async fn linger(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    let connection = parts.extensions.get::<Connection>().cloned();
     let shared = Arc::new(Mutex::new(body.into_data_stream()));
     let chunks = |shared: Arc<Mutex<axum::body::BodyDataStream>>| {
         stream::poll_fn(move |cx| shared.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(cx))
@@ -130,7 +132,7 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     {
         // On its own: the answer is out, and nobody's end waits for what is thrown away.
         tokio::spawn(timeout(LINGER_TIME, async move {
-            let _turn = turn;
+            let _held = (turn, connection.map(|connection| connection.drain()));
             let mut chunks = chunks(shared);
             let mut read = 0;
             while let Some(Ok(bytes)) = chunks.next().await

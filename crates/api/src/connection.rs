@@ -13,7 +13,7 @@ use std::{
     os::fd::AsFd,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::Poll,
 };
@@ -61,6 +61,8 @@ struct Inside {
     socket: TcpStream,
     /// Among the idle ones; [`BUSY`] if it is none.
     number: AtomicU64,
+    /// What comes belongs to a request that has been answered.
+    draining: AtomicBool,
     connections: Connections,
 }
 
@@ -69,6 +71,9 @@ const BUSY: u64 = 0;
 
 /// A request that is being answered.
 struct Busy(Connection);
+
+/// A request that has been answered, and whose body is still being read.
+pub(crate) struct Draining(Connection);
 
 impl Connections {
     /// At most so many at a time.
@@ -80,7 +85,7 @@ impl Connections {
     /// nobody out who has something to ask. An error if none is idle.
     pub fn add(&self, stream: &TcpStream) -> io::Result<Connection> {
         let socket = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        let (socket, number) = (TcpStream::from_std(socket)?, AtomicU64::default());
+        let socket = TcpStream::from_std(socket)?;
         let displaced = {
             let mut all = self.all();
             let displaced = if all.count < self.most {
@@ -97,7 +102,12 @@ impl Connections {
             // It may have been closed meanwhile.
             let _ = SockRef::from(&displaced.socket).shutdown(Shutdown::Both);
         }
-        let connection = Connection(Arc::new(Inside { socket, number, connections: self.clone() }));
+        let connection = Connection(Arc::new(Inside {
+            socket,
+            number: AtomicU64::default(),
+            draining: AtomicBool::default(),
+            connections: self.clone(),
+        }));
         connection.rest();
         Ok(connection)
     }
@@ -119,6 +129,12 @@ impl Drop for Inside {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.rest();
+    }
+}
+
+impl Drop for Draining {
+    fn drop(&mut self) {
+        self.0.0.draining.store(false, Relaxed);
     }
 }
 
@@ -154,6 +170,17 @@ impl Connection {
     fn work(&self) -> Busy {
         self.0.connections.all().idle.remove(&self.0.number.swap(BUSY, Relaxed));
         Busy(self.clone())
+    }
+
+    /// Until what is returned is dropped.
+    pub(crate) fn drain(&self) -> Draining {
+        self.0.draining.store(true, Relaxed);
+        Draining(self.clone())
+    }
+
+    /// The pause in which something that comes now begins a request.
+    fn begins(&self) -> Option<u64> {
+        self.pause().filter(|_| !self.0.draining.load(Relaxed))
     }
 
     /// Returns when the client has closed its side.

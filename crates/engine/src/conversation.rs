@@ -66,7 +66,7 @@ impl std::fmt::Debug for Conversation {
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
     /// It ended instead; what it said on its stderr.
-    #[error("the runner did not start: {0}")]
+    #[error("the runner did not start: {}", if .0.is_empty() { "it ended without a word, as if it were killed" } else { .0 })]
     Ended(String),
     /// It said nothing.
     #[error(

@@ -9,7 +9,7 @@ use engine::{
     driver::{DriverError, docker::DockerDriver},
 };
 use keys::{Count, KeysFile, KeysFileError};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use store::{OpenError, Store};
 use telemetry::{EngineLog, Metrics, Traces};
 use tokio::net::TcpListener;
@@ -21,8 +21,11 @@ use crate::{
     accept::Acceptor, cli::Config, instance, pool_size, signals::Signals, undertaker::Undertaker, upkeep,
 };
 
-/// A client whose machine takes nothing for so long is gone.
-const LOST_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client whose machine has not been heard of for so long is asked for, four times in twenty seconds; then it is gone. Not by
+/// TCP_USER_TIMEOUT, which ends who is there and takes nothing for a while.
+const UNHEARD: Duration = Duration::from_secs(10);
+const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_TIMES: u32 = 4;
 /// Bytes of an answer that the kernel may hold beyond those on their way. By itself it takes megabytes, and then for a minute nothing
 /// of one whose client is slow, but not too slow.
 const UNSENT: u32 = 128 << 10;
@@ -177,7 +180,8 @@ async fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let listener = TcpListener::bind(address).await?.into_std()?;
     // Accepted connections inherit these.
     let socket = SockRef::from(&listener);
-    socket.set_tcp_user_timeout(Some(LOST_TIMEOUT))?;
+    let keepalive = TcpKeepalive::new().with_time(UNHEARD).with_interval(ASK_EVERY).with_retries(ASK_TIMES);
+    socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_notsent_lowat(UNSENT)?;
     Ok(listener)
 }

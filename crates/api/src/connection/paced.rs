@@ -1,7 +1,8 @@
 //! What a client has to keep to: it sends a request's headers in 10 s and takes its answer.
 //!
-//! That it takes one is a matter of its average: a rate below which it has 30 s, and gains them back above. So who takes a byte now and
-//! then holds an answer's memory no longer than who takes nothing.
+//! That it takes one is a matter of its average: it may keep an answer waiting for 30 s, and a second more for each 16 KiB that it has
+//! taken. So who takes a byte now and then holds an answer's memory no longer than who takes nothing, and who takes it in a few large
+//! pieces, as curl does with a limit, is served.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -19,7 +20,7 @@ use super::{BUSY, Connection};
 
 /// From the end of the answer before: so it is how long a connection may be idle, too.
 const HEADERS: Duration = Duration::from_secs(10);
-/// For a client that takes nothing, or too little.
+/// For a client that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of an answer that gain a second.
 const LEAST_RATE: f64 = 16_384.0;
@@ -38,6 +39,7 @@ pub struct Paced<S> {
     begun: u64,
     /// Since when an answer waits for its client.
     stalled: Option<Instant>,
+    /// How long it still may.
     patience: Duration,
     end_of_patience: Pin<Box<Sleep>>,
 }
@@ -79,7 +81,7 @@ impl<S> Paced<S> {
             Poll::Ready(Ok(taken)) => {
                 let waited = self.stalled.take().map_or(Duration::ZERO, |since| since.elapsed());
                 let gained = Duration::from_secs_f64(taken as f64 / LEAST_RATE);
-                self.patience = (self.patience.saturating_sub(waited) + gained).min(PATIENCE);
+                self.patience = self.patience.saturating_sub(waited) + gained;
                 // The time of the next request begins with the last byte of this answer.
                 self.pause = BUSY;
             }
@@ -115,8 +117,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
             // As if the client had closed it.
             return Poll::Ready(Ok(()));
         }
-        if buffer.filled().len() > before
-            && let Some(pause) = self.connection.pause()
+        let received = &buffer.filled()[before..];
+        if !received.is_empty() {
+            // What was gained with one answer is not for the next.
+            self.patience = PATIENCE;
+        }
+        // Clients of old send an empty line behind a body.
+        if received.iter().any(|byte| !b"\r\n".contains(byte))
+            && let Some(pause) = self.connection.begins()
         {
             self.begun = pause;
         }
@@ -198,6 +206,17 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         let (received, answer) = heard(server, client).await;
         assert!(received == 16 && answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_of_a_refused_body_and_an_empty_line_are_no_request() {
+        for (rest, drains) in [("rest", true), ("\r\n", false)] {
+            let (mut client, server) = pair().await;
+            let draining = drains.then(|| server.connection.drain());
+            client.write_all(rest.as_bytes()).await.unwrap();
+            assert_eq!(heard(server, client).await, (rest.len(), String::new()));
+            drop(draining);
+        }
     }
 
     #[tokio::test(start_paused = true)]

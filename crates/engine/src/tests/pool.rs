@@ -192,7 +192,10 @@ async fn a_container_killed_while_it_starts_fails_no_request_unless_it_never_end
         assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
         *driver.scripts.lock().unwrap() = vec![killed(), killed(), killed(), killed()];
         let error = engine.execute(request(engine, "")).await.unwrap_err();
-        assert_eq!(error.to_string(), "the runner did not start: ");
+        assert_eq!(
+            error.to_string(),
+            "the runner did not start: it ended without a word, as if it were killed"
+        );
     })
     .await;
 }
