@@ -3,6 +3,7 @@
 //! Everything a runner sends is untrusted: what it may send is capped, and what does not fit ends the conversation as
 //! [`End::Garbled`]. Memory: at most one execution's limits and one frame.
 
+mod collecting;
 mod incoming;
 
 use std::{io, pin::Pin, time::Duration};
@@ -19,13 +20,16 @@ use tokio::{
 use tokio_util::{codec::Encoder, sync::CancellationToken};
 
 pub(crate) use self::incoming::Garbled;
-use self::incoming::{Incoming, ReadError};
+use self::{
+    collecting::Collecting,
+    incoming::{Incoming, ReadError},
+};
 use crate::{
     archive,
     data::DataDesk,
     driver::Pipe,
     large::{LargeAnswers, SMALL},
-    output::{Output, Sink},
+    output::Sink,
     phase::{Phase, Stopwatch},
     request::ExecutionRequest,
     returns::{ReturnLimits, Returned},
@@ -223,7 +227,8 @@ impl Conversation {
             // What could not be written may have been refused: what the runner said about it is still to be read.
             Some(Ok(_)) => {
                 stopwatch.enter(Phase::Run);
-                collected.end = self.collect(&mut collected, parcel, sink, cancel, stopwatch).await;
+                let collecting = Collecting::begin(self, parcel, &mut collected, sink, cancel, stopwatch);
+                collected.end = collecting.run().await;
             }
             Some(Err(_)) => {}
             None => collected.end = End::Cancelled,
@@ -270,133 +275,5 @@ impl Conversation {
     /// If it cannot be sent, the pipe ends or the deadline comes.
     async fn say(&mut self, message: ToRunner, deadline: Instant) {
         let _ = time::timeout_at(deadline, self.write(message)).await;
-    }
-
-    async fn collect(
-        &mut self,
-        collected: &mut Collected,
-        parcel: &mut Parcel,
-        sink: &mut Sink,
-        cancel: &CancellationToken,
-        stopwatch: &mut Stopwatch<'_>,
-    ) -> End {
-        enum Step {
-            Message(Result<FromRunner, ReadError>),
-            /// More comes than may without a turn.
-            Large,
-            Cancelled,
-            Overdue,
-        }
-        let mebibytes = u32::try_from(parcel.archive.len() >> 20).unwrap_or(u32::MAX);
-        let mut time_up = Instant::now() + START_LIMIT + START_LIMIT_PER_MIB * mebibytes;
-        let mut deadline = time_up;
-        let (mut cancelled, mut started, mut answering) = (false, false, false);
-        let (mut stdout, mut stderr) = (0, 0);
-        let limits = parcel.returns;
-        loop {
-            let step = tokio::select! {
-                biased;
-                // First, so that no stream of messages can put them off.
-                () = time::sleep_until(deadline) => Step::Overdue,
-                () = cancel.cancelled(), if !cancelled => Step::Cancelled,
-                message = self.incoming.next_within(collected.room()) => message.transpose().map_or(Step::Large, Step::Message),
-            };
-            let is_answer = matches!(
-                step,
-                Step::Large
-                    | Step::Message(Ok(FromRunner::Result(_)
-                        | FromRunner::Display(_)
-                        | FromRunner::Figure(_)
-                        | FromRunner::File(_)))
-            );
-            if is_answer && !answering {
-                // The run is over: how long it takes to tell is no matter of its time.
-                answering = true;
-                stopwatch.enter(Phase::Collect);
-                deadline = deadline.max(Instant::now() + ANSWER_LIMIT);
-            }
-            let mut returned = Ok(());
-            match step {
-                Step::Message(Ok(FromRunner::Started)) if !started => {
-                    started = true;
-                    parcel.archive = Bytes::new();
-                    if !cancelled {
-                        time_up = Instant::now() + parcel.timeout;
-                        deadline = time_up + GRACE;
-                    }
-                    sink.take(Output::Started, time_up, cancel).await;
-                }
-                Step::Message(Ok(FromRunner::Stdout(bytes) | FromRunner::Stderr(bytes)))
-                    if bytes.is_empty() =>
-                {
-                    return End::Garbled(Garbled::EmptyOutput);
-                }
-                Step::Message(Ok(FromRunner::Stdout(bytes))) => {
-                    stdout += bytes.len();
-                    sink.take(Output::Stdout(bytes), time_up, cancel).await;
-                }
-                Step::Message(Ok(FromRunner::Stderr(bytes))) => {
-                    stderr += bytes.len();
-                    sink.take(Output::Stderr(bytes), time_up, cancel).await;
-                }
-                Step::Message(Ok(FromRunner::Result(json))) if collected.result.is_none() => {
-                    collected.result = Some(json);
-                }
-                Step::Message(Ok(FromRunner::Display(display))) => {
-                    returned = collected.returned.display(display, &limits);
-                }
-                Step::Message(Ok(FromRunner::Figure(figure))) => {
-                    returned = collected.returned.figure(figure, &limits);
-                }
-                Step::Message(Ok(FromRunner::File(piece))) => {
-                    returned = collected.returned.file(piece, &limits);
-                }
-                Step::Message(Ok(FromRunner::DataRequest(request))) if started && !answering => {
-                    let answer = tokio::select! {
-                        biased;
-                        () = cancel.cancelled() => None,
-                        answer = parcel.data.answer(request, time_up) => answer,
-                    };
-                    // Without one the time is up, or nobody needs it any more: the next round heeds it.
-                    if let Some(answer) = answer {
-                        self.say(answer, deadline).await;
-                    }
-                }
-                // The last thing that a runner says.
-                Step::Message(Ok(FromRunner::Finished(finished))) if !self.incoming.says_more() => {
-                    return End::Finished(finished);
-                }
-                Step::Message(Ok(_)) => return End::Garbled(Garbled::OutOfOrder),
-                Step::Message(Err(ReadError::Silent)) if started => return End::Silent,
-                Step::Message(Err(ReadError::Silent)) => return End::NotStarted,
-                Step::Message(Err(ReadError::Garbled(garbled))) => return End::Garbled(garbled),
-                // Nobody needs the answer.
-                Step::Large if cancelled => return End::Cancelled,
-                Step::Large => tokio::select! {
-                    biased;
-                    // The next round heeds it.
-                    () = cancel.cancelled() => {}
-                    turn = parcel.large.turn() => {
-                        collected.returned.turn = Some(turn);
-                        deadline = Instant::now() + ANSWER_LIMIT;
-                    }
-                },
-                Step::Overdue if cancelled => return End::Cancelled,
-                Step::Overdue if started => return End::Overdue,
-                // The container is frozen.
-                Step::Overdue => return End::NotStarted,
-                Step::Cancelled => {
-                    cancelled = true;
-                    deadline = deadline.min(Instant::now() + GRACE);
-                    self.say(ToRunner::Cancel, deadline).await;
-                }
-            }
-            if let Err(error) = returned {
-                return End::Garbled(error.into());
-            }
-            if stdout.max(stderr) as u64 > parcel.output_limit + OUTPUT_SLACK {
-                return End::Garbled(Garbled::TooMuchOutput);
-            }
-        }
     }
 }

@@ -1,0 +1,213 @@
+//! What a runner says of one execution, from the request's last byte to its report.
+
+use bytes::Bytes;
+use protocol::message::{DataRequest, FromRunner, ToRunner};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ANSWER_LIMIT, Collected, Conversation, End, GRACE, Garbled, OUTPUT_SLACK, Parcel, START_LIMIT,
+    START_LIMIT_PER_MIB, incoming::ReadError,
+};
+use crate::{
+    output::{Output, Sink},
+    phase::{Phase, Stopwatch},
+};
+
+pub(super) struct Collecting<'a, 'o> {
+    conversation: &'a mut Conversation,
+    parcel: &'a mut Parcel,
+    collected: &'a mut Collected,
+    sink: &'a mut Sink,
+    cancel: &'a CancellationToken,
+    stopwatch: &'a mut Stopwatch<'o>,
+    /// For the code, or until it starts.
+    time_up: Instant,
+    /// For whatever comes next.
+    deadline: Instant,
+    started: bool,
+    /// It has begun to tell what came of the run.
+    answering: bool,
+    cancelled: bool,
+    /// Bytes so far.
+    stdout: usize,
+    stderr: usize,
+}
+
+enum Step {
+    Said(Result<FromRunner, ReadError>),
+    /// More comes than may without a turn.
+    Large,
+    Cancelled,
+    Overdue,
+}
+
+impl<'a, 'o> Collecting<'a, 'o> {
+    pub(super) fn begin(
+        conversation: &'a mut Conversation,
+        parcel: &'a mut Parcel,
+        collected: &'a mut Collected,
+        sink: &'a mut Sink,
+        cancel: &'a CancellationToken,
+        stopwatch: &'a mut Stopwatch<'o>,
+    ) -> Self {
+        let mebibytes = u32::try_from(parcel.archive.len() >> 20).unwrap_or(u32::MAX);
+        let time_up = Instant::now() + START_LIMIT + START_LIMIT_PER_MIB * mebibytes;
+        Self {
+            conversation,
+            parcel,
+            collected,
+            sink,
+            cancel,
+            stopwatch,
+            time_up,
+            deadline: time_up,
+            started: false,
+            answering: false,
+            cancelled: false,
+            stdout: 0,
+            stderr: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> End {
+        loop {
+            let ended = match self.next_step().await {
+                Step::Said(Ok(message)) => self.heed(message).await,
+                Step::Said(Err(ReadError::Garbled(garbled))) => Err(End::Garbled(garbled)),
+                Step::Said(Err(ReadError::Silent)) if self.started => Err(End::Silent),
+                Step::Said(Err(ReadError::Silent)) => Err(End::NotStarted),
+                Step::Large => self.take_turn().await,
+                Step::Cancelled => self.cancel().await,
+                Step::Overdue if self.cancelled => Err(End::Cancelled),
+                Step::Overdue if self.started => Err(End::Overdue),
+                // The container is frozen.
+                Step::Overdue => Err(End::NotStarted),
+            };
+            if let Err(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    async fn next_step(&mut self) -> Step {
+        let room = self.collected.room();
+        tokio::select! {
+            biased;
+            // First, so that no stream of messages can put them off.
+            () = sleep_until(self.deadline) => Step::Overdue,
+            () = self.cancel.cancelled(), if !self.cancelled => Step::Cancelled,
+            said = self.conversation.incoming.next_within(room) => said.transpose().map_or(Step::Large, Step::Said),
+        }
+    }
+
+    async fn heed(&mut self, message: FromRunner) -> Result<(), End> {
+        let limits = self.parcel.returns;
+        match message {
+            FromRunner::Started if !self.started => self.start().await,
+            FromRunner::Stdout(bytes) => {
+                self.stdout += bytes.len();
+                self.print(bytes, self.stdout, Output::Stdout).await?;
+            }
+            FromRunner::Stderr(bytes) => {
+                self.stderr += bytes.len();
+                self.print(bytes, self.stderr, Output::Stderr).await?;
+            }
+            FromRunner::DataRequest(request) if self.started && !self.answering => self.answer(request).await,
+            FromRunner::Result(json) if self.collected.result.is_none() => {
+                self.begin_answer();
+                self.collected.result = Some(json);
+            }
+            FromRunner::Display(display) => {
+                self.begin_answer();
+                self.collected.returned.display(display, &limits).map_err(garbled)?;
+            }
+            FromRunner::Figure(figure) => {
+                self.begin_answer();
+                self.collected.returned.figure(figure, &limits).map_err(garbled)?;
+            }
+            FromRunner::File(piece) => {
+                self.begin_answer();
+                self.collected.returned.file(piece, &limits).map_err(garbled)?;
+            }
+            // The last thing that a runner says.
+            FromRunner::Finished(finished) if !self.conversation.incoming.says_more() => {
+                return Err(End::Finished(finished));
+            }
+            _ => return Err(garbled(Garbled::OutOfOrder)),
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self) {
+        self.started = true;
+        self.parcel.archive = Bytes::new();
+        if !self.cancelled {
+            self.time_up = Instant::now() + self.parcel.timeout;
+            self.deadline = self.time_up + GRACE;
+        }
+        self.sink.take(Output::Started, self.time_up, self.cancel).await;
+    }
+
+    /// `printed`: bytes of this stream, with these.
+    async fn print(&mut self, bytes: Bytes, printed: usize, output: fn(Bytes) -> Output) -> Result<(), End> {
+        if bytes.is_empty() {
+            return Err(garbled(Garbled::EmptyOutput));
+        }
+        self.sink.take(output(bytes), self.time_up, self.cancel).await;
+        if printed as u64 > self.parcel.output_limit + OUTPUT_SLACK {
+            return Err(garbled(Garbled::TooMuchOutput));
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, request: DataRequest) {
+        let answer = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => None,
+            answer = self.parcel.data.answer(request, self.time_up) => answer,
+        };
+        // Without one the time is up, or nobody needs it any more: the next step heeds it.
+        if let Some(answer) = answer {
+            self.conversation.say(answer, self.deadline).await;
+        }
+    }
+
+    /// The run is over: how long it takes to tell is no matter of its time.
+    fn begin_answer(&mut self) {
+        if !self.answering {
+            self.answering = true;
+            self.stopwatch.enter(Phase::Collect);
+            self.deadline = self.deadline.max(Instant::now() + ANSWER_LIMIT);
+        }
+    }
+
+    async fn take_turn(&mut self) -> Result<(), End> {
+        self.begin_answer();
+        if self.cancelled {
+            // Nobody needs the answer.
+            return Err(End::Cancelled);
+        }
+        tokio::select! {
+            biased;
+            // The next step heeds it.
+            () = self.cancel.cancelled() => {}
+            turn = self.parcel.large.turn() => {
+                self.collected.returned.turn = Some(turn);
+                self.deadline = Instant::now() + ANSWER_LIMIT;
+            }
+        }
+        Ok(())
+    }
+
+    async fn cancel(&mut self) -> Result<(), End> {
+        self.cancelled = true;
+        self.deadline = self.deadline.min(Instant::now() + GRACE);
+        self.conversation.say(ToRunner::Cancel, self.deadline).await;
+        Ok(())
+    }
+}
+
+fn garbled(what: impl Into<Garbled>) -> End {
+    End::Garbled(what.into())
+}
