@@ -18,8 +18,7 @@ images: ## build the images whose inputs have changed
 	@scripts/docker.sh
 	@scripts/images.sh
 
-test: ## everything that CI checks: lint, unit and e2e
-	@scripts/test.sh
+test: lint unit e2e ## everything that CI checks
 
 lint: ## format, lints, documentation, dependencies, shell and Python syntax
 	@scripts/lint.sh

@@ -48,12 +48,7 @@ have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 apt_install() {
   have apt-get && [ "$(id -u)" = 0 ] || return 1
   say "installing $* from the distribution"
-  local install=(apt-get install -y --no-install-recommends "$@")
-  # One of our scripts at a time: apt fails where another is at it.
-  (
-    flock 9
-    DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null 2>&1 && exit
-    apt-get update -qq >/dev/null
-    DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null
-  ) 9>"${TMPDIR:-/tmp}/code-sandbox-apt.lock"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1 && return
+  apt-get update -qq >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >/dev/null
 }

@@ -23,7 +23,7 @@ use futures_util::future::join_all;
 use tokio::{sync::Semaphore, time::sleep};
 
 /// Before each so many cases comes a moment of peace, in which the bystander says how that is.
-const CASES_BETWEEN: usize = 8;
+const CASES_BETWEEN: usize = 12;
 /// Of the executions that two processors have at once one turn stays for the bystander.
 const TURNS: usize = 3;
 

@@ -46,8 +46,9 @@ pub struct Connections {
 #[derive(Debug, Default)]
 struct All {
     count: usize,
-    numbers: u64,
-    /// On which no request is being answered, since the longest first.
+    /// Times without a request so far, of all connections.
+    pauses: u64,
+    /// Connections by the pause that they are in: those that are idle for longest first.
     idle: BTreeMap<u64, Weak<Inside>>,
 }
 
@@ -59,14 +60,14 @@ pub struct Connection(Arc<Inside>);
 struct Inside {
     /// A second descriptor of the one that the HTTP library has.
     socket: TcpStream,
-    /// Among the idle ones; [`BUSY`] if it is none.
-    number: AtomicU64,
+    /// The one that it is in; [`BUSY`] if a request is being answered.
+    pause: AtomicU64,
     /// What comes belongs to a request that has been answered.
     draining: AtomicBool,
     connections: Connections,
 }
 
-/// No connection that is idle has this number.
+/// No pause has this number.
 const BUSY: u64 = 0;
 
 /// A request that is being answered.
@@ -104,7 +105,7 @@ impl Connections {
         }
         let connection = Connection(Arc::new(Inside {
             socket,
-            number: AtomicU64::default(),
+            pause: AtomicU64::default(),
             draining: AtomicBool::default(),
             connections: self.clone(),
         }));
@@ -122,7 +123,7 @@ impl Drop for Inside {
     fn drop(&mut self) {
         let mut all = self.connections.all();
         all.count -= 1;
-        all.idle.remove(&self.number.load(Relaxed));
+        all.idle.remove(&self.pause.load(Relaxed));
     }
 }
 
@@ -152,23 +153,23 @@ impl Connection {
         Paced::new(socket, self.clone())
     }
 
-    /// Which of its times without a request this is, if it is one.
+    /// The pause that it is in, if it is in one.
     fn pause(&self) -> Option<u64> {
-        Some(self.0.number.load(Relaxed)).filter(|number| *number != BUSY)
+        Some(self.0.pause.load(Relaxed)).filter(|pause| *pause != BUSY)
     }
 
     /// Nothing is asked on it from now on.
     fn rest(&self) {
         let mut all = self.0.connections.all();
-        all.numbers += 1;
-        let number = all.numbers;
-        self.0.number.store(number, Relaxed);
-        all.idle.insert(number, Arc::downgrade(&self.0));
+        all.pauses += 1;
+        let pause = all.pauses;
+        self.0.pause.store(pause, Relaxed);
+        all.idle.insert(pause, Arc::downgrade(&self.0));
     }
 
     /// Until what is returned is dropped.
     fn work(&self) -> Busy {
-        self.0.connections.all().idle.remove(&self.0.number.swap(BUSY, Relaxed));
+        self.0.connections.all().idle.remove(&self.0.pause.swap(BUSY, Relaxed));
         Busy(self.clone())
     }
 
