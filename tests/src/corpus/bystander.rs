@@ -2,12 +2,13 @@
 
 use std::{
     sync::Arc,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio::{runtime::Builder, sync::watch, task::spawn_blocking, time::sleep};
 
 use super::stage::Stage;
 
@@ -34,7 +35,9 @@ impl Bystander {
     /// Begins. Where the service is disturbed, to be told so or not to reach it is not wrong.
     pub fn begin(stage: Arc<Stage>, disturbed: bool) -> Self {
         let (enough, mut told) = watch::channel(false);
-        let work = tokio::spawn(async move {
+        // A thread of its own: it shall not wait while a case's megabytes are read and checked.
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let work = async move {
             let mut account = Account::default();
             for n in 0_u64.. {
                 let began = Instant::now();
@@ -49,14 +52,14 @@ impl Bystander {
                 }
             }
             account
-        });
-        Self { enough, work }
+        };
+        Self { enough, work: thread::spawn(move || runtime.block_on(work)) }
     }
 
     /// Ends it, and tells what it has seen.
     pub async fn end(self) -> Account {
         self.enough.send_replace(true);
-        self.work.await.unwrap()
+        spawn_blocking(|| self.work.join().unwrap()).await.unwrap()
     }
 }
 
