@@ -2,13 +2,12 @@
 
 use std::{
     sync::Arc,
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::{runtime::Builder, sync::watch, task::spawn_blocking, time::sleep};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::sleep};
 
 use super::stage::Stage;
 
@@ -32,12 +31,11 @@ pub struct Bystander {
 }
 
 impl Bystander {
-    /// Begins. Where the service is disturbed, to be told so or not to reach it is not wrong.
-    pub fn begin(stage: Arc<Stage>, disturbed: bool) -> Self {
+    /// Begins, in a runtime that it shares with nobody who reads and checks megabytes. Where the service is disturbed, to be told so or
+    /// not to reach it is not wrong.
+    pub fn begin(stage: Arc<Stage>, runtime: &Handle, disturbed: bool) -> Self {
         let (enough, mut told) = watch::channel(false);
-        // A thread of its own: it shall not wait while a case's megabytes are read and checked.
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let work = async move {
+        let work = runtime.spawn(async move {
             let mut account = Account::default();
             for n in 0_u64.. {
                 let began = Instant::now();
@@ -52,14 +50,14 @@ impl Bystander {
                 }
             }
             account
-        };
-        Self { enough, work: thread::spawn(move || runtime.block_on(work)) }
+        });
+        Self { enough, work }
     }
 
     /// Ends it, and tells what it has seen.
     pub async fn end(self) -> Account {
         self.enough.send_replace(true);
-        spawn_blocking(|| self.work.join().unwrap()).await.unwrap()
+        self.work.await.unwrap()
     }
 }
 
