@@ -139,7 +139,7 @@ impl ApiError {
                     "This key may not read the metrics, which tell of all tenants: its line needs 'metrics=yes'"
                 )
             }
-            Self::Unhealthy(error) => json!(host_paths::hidden(&error.to_string())),
+            Self::Unhealthy(error) => json!(reason(error)),
             Self::NotMcp { reason, .. } => json!(reason),
             Self::AnswersUnread => json!(
                 "The code has run, but too many large answers wait for their clients to read them: this one is lost"
@@ -232,6 +232,11 @@ fn whole_seconds(wait: Duration) -> u32 {
     wait.as_secs_f64().ceil().max(1.0) as u32
 }
 
+/// For whoever asks, who needs no key.
+fn reason(error: &Unhealthy) -> String {
+    host_paths::hidden(&error.to_string())
+}
+
 /// Our own texts begin with an ASCII letter.
 fn capitalized(error: &impl ToString) -> String {
     let mut text = error.to_string();
@@ -252,7 +257,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
         let mut response = if let Self::Unhealthy(error) = &self {
-            let health = Health { status: "unhealthy", message: host_paths::hidden(&error.to_string()) };
+            let health = Health { status: "unhealthy", message: reason(error) };
             (self.status(), Json(health)).into_response()
         } else {
             (self.status(), Json(json!({ "detail": self.detail() }))).into_response()

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, FilePath, InputFile,
-    InputFiles, Outcome, PoolConfig, ReturnLimits, Status, Tenant,
+    InputFiles, Outcome, ReturnLimits, Status, Tenant,
     driver::{Driver, process::ProcessDriver},
 };
 
@@ -25,8 +25,6 @@ fn config() -> EngineConfig {
         max_executions: NonZeroU32::new(2).unwrap(),
         queue_size: 8,
         queue_timeout: Duration::from_secs(20),
-        output_limit: 10_000,
-        result_limit: 10_000,
         returns: ReturnLimits { figures: 100_000, max_files: 3, files: 600_000 },
         bounds: Bounds {
             default_timeout: Duration::from_secs(20),
@@ -34,7 +32,7 @@ fn config() -> EngineConfig {
             default_memory: 512 << 20,
             max_memory: 1 << 30,
         },
-        pool: PoolConfig::none(),
+        ..EngineConfig::small()
     }
 }
 

@@ -78,7 +78,10 @@ impl<'a, 'o> Collecting<'a, 'o> {
                 Step::Said(Err(ReadError::Silent)) if self.started => Err(End::Silent),
                 Step::Said(Err(ReadError::Silent)) => Err(End::NotStarted),
                 Step::Large => self.take_turn().await,
-                Step::Cancelled => self.cancel().await,
+                Step::Cancelled => {
+                    self.cancel().await;
+                    Ok(())
+                }
                 Step::Overdue if self.cancelled => Err(End::Cancelled),
                 Step::Overdue if self.started => Err(End::Overdue),
                 // The container is frozen.
@@ -200,11 +203,10 @@ impl<'a, 'o> Collecting<'a, 'o> {
         Ok(())
     }
 
-    async fn cancel(&mut self) -> Result<(), End> {
+    async fn cancel(&mut self) {
         self.cancelled = true;
         self.deadline = self.deadline.min(Instant::now() + GRACE);
         self.conversation.say(ToRunner::Cancel, self.deadline).await;
-        Ok(())
     }
 }
 
