@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender},
+    time::Instant,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -59,6 +62,7 @@ impl Slots {
 pub(crate) struct Container {
     name: ContainerName,
     user: u32,
+    since: Instant,
     /// None once dropped.
     remains: Option<Remains>,
     reaper: UnboundedSender<Remains>,
@@ -87,7 +91,7 @@ impl Container {
         let name = ContainerName(format!("code-sandbox-run-{}", Uuid::now_v7().simple()));
         let id = user.id;
         let remains = Remains { name: name.clone(), user: Some(user), slot: Some(slot), pipe: None };
-        Self { name, user: id, remains: Some(remains), reaper, observer }
+        Self { name, user: id, since: Instant::now(), remains: Some(remains), reaper, observer }
     }
 
     pub(crate) fn name(&self) -> &ContainerName {
@@ -96,6 +100,11 @@ impl Container {
 
     pub(crate) fn user(&self) -> u32 {
         self.user
+    }
+
+    /// When it was begun.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
     }
 
     /// The reaper ends the pipe when it removes the container, and not before.
@@ -128,6 +137,10 @@ impl Owned {
 
     pub(crate) fn remove(&self, name: &ContainerName) {
         lock(&self.0).remove(name);
+    }
+
+    pub(crate) fn all(&self) -> HashSet<ContainerName> {
+        lock(&self.0).clone()
     }
 
     pub(crate) fn len(&self) -> usize {

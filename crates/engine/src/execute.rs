@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use protocol::message::{Finished, Status};
+use protocol::message::Status;
 use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::{
     admission::AdmissionError,
     conversation::{Collected, End, Parcel},
     data::DataDesk,
-    driver::{ContainerName, Ended},
+    driver::{ContainerName, DriverError, Ended},
     events::{Event, Observer},
     json::{Rules, StreamCheck},
     outcome::{Asked, CANCELLED, Outcome},
@@ -127,7 +128,10 @@ impl Engine {
             let (collected, container) = lease.run(&mut parcel, sink, cancel, stopwatch).await;
             drop(running);
             match collected.end {
-                End::Finished(_) => shared.health.confirm(),
+                End::Finished(_) => {
+                    shared.health.confirm();
+                    shared.pool.served(container.since());
+                }
                 End::Cancelled | End::Overdue => {}
                 End::NotStarted | End::Silent | End::Garbled(_) => shared.health.doubt(),
             }
@@ -137,7 +141,8 @@ impl Engine {
                 stopwatch.finish();
                 return Ok(outcome);
             }
-            if self.was_taken_for_memory(container.name()).await {
+            if self.was_taken_for_memory(container.name()).await? {
+                stopwatch.finish();
                 return Ok(Outcome::unreported(
                     Status::MemoryLimit,
                     asked.memory_exceeded(),
@@ -172,8 +177,15 @@ impl Engine {
         Ok(Some(lease.inspect_err(|_| shared.health.doubt())?))
     }
 
-    async fn was_taken_for_memory(&self, container: &ContainerName) -> bool {
-        self.shared.driver.inspect(container).await.is_ok_and(Ended::was_taken_for_memory)
+    /// Whether the kernel took a container in which the code has not started. An error if the engine does not answer: another
+    /// container would wait for it as long.
+    async fn was_taken_for_memory(&self, container: &ContainerName) -> Result<bool, ExecuteError> {
+        match self.shared.driver.inspect(container).await {
+            Err(error @ (DriverError::Unreachable { .. } | DriverError::Timeout { .. })) => {
+                Err(ExecuteError::Lost(error.to_string()))
+            }
+            ended => Ok(ended.is_ok_and(Ended::was_taken_for_memory)),
+        }
     }
 
     /// A container that cannot be asked is lost.
@@ -192,7 +204,7 @@ impl Engine {
         let unreported = |status, error: String, output| Ok(Outcome::unreported(status, error, output, took));
         let invalid = |error: &dyn std::fmt::Display| format!("the runner's report is not valid: {error}");
         match end {
-            End::Finished(finished) => match report(&finished, result) {
+            End::Finished(finished) => match report(finished.status, result).await {
                 Ok(result) => Ok(Outcome::reported(finished, result, returned, output, asked)),
                 Err(error) => unreported(Status::Crashed, invalid(&error), output),
             },
@@ -210,7 +222,8 @@ impl Engine {
             End::NotStarted => Err(ExecuteError::NotStarted),
             End::Silent => {
                 let ended = self.inspect(container).await?;
-                let Some(code) = ended.exit_code else {
+                // A runner leaves with 0 when its pipe breaks: otherwise there is a report before that.
+                let Some(code) = ended.exit_code.filter(|code| *code != 0) else {
                     return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
                 };
                 if ended.was_taken_for_memory() {
@@ -249,15 +262,28 @@ const ATTEMPTS: u32 = 4;
 /// The runner encodes a hundred levels, in the object of all names. What it hands on of the code's process it does not check.
 const RESULT: Rules = Rules { depth: 102, portable: true };
 
+/// Bytes that are checked in a moment: what takes longer keeps no other execution of this thread waiting.
+const MOMENT: usize = 256 << 10;
+
 /// The result that goes with a report: there is one if and only if the run was ok.
-fn report(finished: &Finished, result: Option<Bytes>) -> Result<Option<Box<RawValue>>, String> {
-    match (finished.status, result) {
+async fn report(status: Status, result: Option<Bytes>) -> Result<Option<Box<RawValue>>, String> {
+    match (status, result) {
         (Status::Ok, Some(json)) if json.first() == Some(&b'{') => {
-            let mut check = StreamCheck::new(RESULT);
-            check.feed(&json).and_then(|()| check.finish())?;
-            serde_json::from_slice(&json).map(Some).map_err(|error| error.to_string())
+            let checked = if json.len() > MOMENT {
+                let aside = spawn_blocking(move || checked(&json)).await;
+                aside.map_err(|panic| panic.to_string())?
+            } else {
+                checked(&json)
+            };
+            checked.map(Some)
         }
         (Status::Ok, _) => Err("no result".to_owned()),
         _ => Ok(None),
     }
+}
+
+fn checked(json: &[u8]) -> Result<Box<RawValue>, String> {
+    let mut check = StreamCheck::new(RESULT);
+    check.feed(json).and_then(|()| check.finish())?;
+    serde_json::from_slice(json).map_err(|error| error.to_string())
 }

@@ -17,6 +17,7 @@ use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Dur
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -171,6 +172,11 @@ impl Pool {
             .await
             .map_err(|_| LaunchError::Abandoned)?;
         lease.await.map_err(|_| LaunchError::Abandoned)?
+    }
+
+    /// A container was of use that was begun `since` then.
+    pub(crate) fn served(&self, since: Instant) {
+        self.refills.served(since);
     }
 
     /// Why containers cannot be started any more, if the last start failed.

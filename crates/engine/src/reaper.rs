@@ -179,8 +179,11 @@ impl Work {
     /// Hands over every container that is ours by label, but nobody's. Each is the reaper's from now on, so that it is found
     /// once.
     async fn sweep(&self) -> Result<(), DriverError> {
+        // Some of these are gone by the time the list is there.
+        let before = self.owned.all();
         let listed = self.driver.list().await?;
-        let orphans: Vec<_> = listed.into_iter().filter(|name| self.owned.insert(name)).collect();
+        let is_orphan = |name: &ContainerName| !before.contains(name) && self.owned.insert(name);
+        let orphans: Vec<_> = listed.into_iter().filter(is_orphan).collect();
         if !orphans.is_empty() {
             self.observer.observe(&Event::Orphans { count: orphans.len() });
         }

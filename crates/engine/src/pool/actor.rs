@@ -9,7 +9,7 @@
 mod starts;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -38,8 +38,8 @@ use crate::{
     request::{Memory, Timeout},
 };
 
-/// A container that dies so soon after its start says something about all of them.
-const TOO_YOUNG_TO_DIE: Duration = Duration::from_secs(1);
+/// So many containers in a row that ended while they imported a module show that it is the module.
+const FATAL_PRELOADS: u32 = 3;
 
 /// A request that waits for a container.
 pub(super) struct Waiter {
@@ -100,8 +100,8 @@ pub(super) struct State {
     at_rest: bool,
     /// The last container that was started went to a further request of its tenant.
     went_further: bool,
-    /// When one was heard of that had died as soon as it stood ready; none has outlived that since.
-    dying_since: Option<Instant>,
+    /// Containers in a row that have died of their next module, by the level that they had.
+    preload_deaths: HashMap<usize, u32>,
     /// Until when a flood has no further start.
     pause_until: Option<Instant>,
 }
@@ -145,10 +145,8 @@ impl Actor {
     /// Does what the policy says. True if it has used the last slot.
     fn act(&mut self, now: Instant) -> bool {
         self.state.waiting.retain(|waiter| !waiter.reply.is_closed());
-        let outlived = |kept: &Kept| now.duration_since(kept.since) >= TOO_YOUNG_TO_DIE;
-        if self.state.dying_since.is_some() && self.state.standing.iter().any(outlived) {
-            self.state.dying_since = None;
-            self.refills.succeeded();
+        if self.comes_of_age().is_some_and(|at| at <= now) {
+            self.refills.recovered();
         }
         let situation = self.situation(now);
         let mut slots = situation.slots;
@@ -219,6 +217,7 @@ impl Actor {
             slots: self.launcher.slots.free(),
             calm: self.pace.calm_at(now).is_none(),
             at_ease: self.pace.at_ease_at(now).is_none(),
+            in_doubt: self.refills.in_doubt(),
             backing_off: self.refills.retry_at(now).is_some(),
             pausing: state.pause_until.is_some_and(|until| until > now),
         }
@@ -237,19 +236,21 @@ impl Actor {
 
     fn tell_if_at_rest(&mut self, situation: &Situation) {
         let at_rest =
-            self.policy.size > 0 && self.state.dying_since.is_none() && self.policy.is_at_rest(situation);
+            self.policy.size > 0 && self.refills.failing().is_none() && self.policy.is_at_rest(situation);
         if at_rest && !self.state.at_rest {
             self.observer.observe(&Event::PoolWarm { containers: situation.standing.len() });
         }
         self.state.at_rest = at_rest;
     }
 
+    /// When a container has shown that they live on, if that is in doubt.
+    fn comes_of_age(&self) -> Option<Instant> {
+        self.refills.comes_of_age(self.state.standing.iter().map(|kept| kept.since))
+    }
+
     /// When there is something to decide that no event announces.
     fn wake_up(&self, now: Instant) -> Option<Instant> {
-        let standing = &self.state.standing;
-        let oldest = standing.iter().map(|kept| kept.since + self.max_age).min();
-        let oldest_comes_of_age = standing.iter().map(|kept| kept.since + TOO_YOUNG_TO_DIE).min();
-        let survivor = oldest_comes_of_age.filter(|_| self.state.dying_since.is_some());
+        let oldest = self.state.standing.iter().map(|kept| kept.since + self.max_age).min();
         let pause = self.state.pause_until;
         [
             self.pace.calm_at(now),
@@ -257,7 +258,7 @@ impl Actor {
             self.refills.retry_at(now),
             pause,
             oldest,
-            survivor,
+            self.comes_of_age(),
         ]
         .into_iter()
         .flatten()
@@ -275,23 +276,32 @@ impl Actor {
                 if let Some(error) = error {
                     self.observer.observe(&Event::PreloadFailed { module, error: &error });
                 }
+                self.state.preload_deaths.remove(&kept.level);
                 kept.level += 1;
                 kept.busy = false;
             }
             Report::Died { number, since, died, waiter } => {
-                self.state.standing.retain(|kept| kept.number != number);
                 self.observer.observe(&Event::WarmContainerDied);
-                // Of several at once one counts: the others may have the same reason.
-                let counted = self.state.dying_since.is_some_and(|dying_since| since <= dying_since);
-                if died - since < TOO_YOUNG_TO_DIE && !counted {
-                    // Perhaps by somebody's hand, perhaps the next one dies as well.
-                    self.state.dying_since = Some(Instant::now());
-                    self.refills.failed(&"containers end as soon as they stand ready");
+                let place = self.state.standing.iter().position(|kept| kept.number == number);
+                match place.map(|place| self.state.standing.remove(place)) {
+                    Some(kept) if kept.busy => self.died_of_preload(kept.level),
+                    _ => self.refills.died(since, died),
                 }
                 if let Some(waiter) = waiter {
                     self.state.waiting.push_front(waiter);
                 }
             }
+        }
+    }
+
+    /// A container with so many modules has ended while it imported the next: perhaps by somebody's hand.
+    fn died_of_preload(&mut self, level: usize) {
+        let deaths = self.state.preload_deaths.entry(level).or_default();
+        *deaths += 1;
+        if *deaths == FATAL_PRELOADS {
+            let error = "the container ends while it imports it";
+            self.observer.observe(&Event::PreloadFailed { module: &self.preloads[level], error });
+            self.policy.levels = self.policy.levels.min(level);
         }
     }
 

@@ -8,7 +8,8 @@
 //!    comes by with single calls. Where that leaves one at a time, there is a pause behind each as well.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full; a processor stays free here too. Under load containers stay plain and cheap.
-//! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long.
+//! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long. At once it
+//!    goes where a request needs a container of its own and there may be no more of them.
 
 use crate::admission::Leaves;
 
@@ -61,7 +62,9 @@ pub(super) struct Situation {
     pub(super) calm: bool,
     /// Nothing was leased for some time.
     pub(super) at_ease: bool,
-    /// The last start failed, and it is too early for another that nobody waits for.
+    /// The last start failed, and only another tells whether they work again.
+    pub(super) in_doubt: bool,
+    /// It is too early for one that nobody waits for.
     pub(super) backing_off: bool,
     /// A start has just ended: a flood that leaves room for another tenant's single calls has none for a moment.
     pub(super) pausing: bool,
@@ -84,7 +87,7 @@ impl Policy {
             situation.standing.iter().copied().enumerate().filter(|(_, container)| !container.busy).collect();
         let Situation { mut special_starts, mut slots, .. } = *situation;
         // Until somebody waits for a start.
-        let (mut unserved, mut at_once) = (0, None);
+        let (mut unserved, mut special_unserved, mut at_once) = (0, 0, None);
 
         for (index, waiting) in situation.waiting.iter().enumerate() {
             let left_to_others = if waiting.leaves.is_further() { self.reserve() } else { 0 };
@@ -95,6 +98,8 @@ impl Policy {
                     actions.push(Action::StartFor { waiting: index });
                     special_starts += 1;
                     slots -= 1;
+                } else {
+                    special_unserved += 1;
                 }
             } else if free.len() > left_to_others
                 && let Some(standing) = take_best(&mut free, waiting.level)
@@ -106,11 +111,11 @@ impl Policy {
             }
         }
 
-        let somebody_waits =
-            unserved > 0 || special_starts > 0 || situation.waiting.iter().any(|waiting| waiting.special);
+        let somebody_waits = unserved + special_unserved + special_starts > 0;
         let busy = situation.standing.iter().filter(|container| container.busy).count();
         let kept = free.len() + busy;
-        let missing = (unserved + self.size).saturating_sub(kept + situation.starting);
+        let proof = usize::from(situation.in_doubt && situation.starting == 0 && self.size > 0);
+        let missing = (unserved + self.size).saturating_sub(kept + situation.starting).max(proof);
         // A lease that is given right now ends the calm.
         let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
         let refills = !situation.backing_off && (somebody_waits || calm);
@@ -120,12 +125,13 @@ impl Policy {
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
-        if calm && situation.at_ease && !somebody_waits && starts == 0 && situation.starting == 0 {
+        let idle = calm && situation.at_ease && !somebody_waits && starts == 0 && situation.starting == 0;
+        if idle || (special_unserved > 0 && slots == 0) {
             free.sort_by_key(|(_, container)| container.level);
             // Started for somebody who has left meanwhile.
             let surplus = usize::from(kept > self.size && !free.is_empty());
             actions.extend(free.drain(..surplus).map(|(standing, _)| Action::Retire { standing }));
-            if surplus == 0 {
+            if idle && surplus == 0 {
                 self.improve(free, kept, busy, &mut actions);
             }
         }

@@ -183,9 +183,24 @@ async fn a_container_that_somebody_pauses_or_kills_is_not_the_codes_end() {
         assert_eq!(lost(engine).await, paused);
     })
     .await;
-    with_script(vec![Script::Killed(vec![READY, STARTED])], async |engine, _, _| {
+    with_script(vec![Script::Ends(Some(137), vec![READY, STARTED])], async |engine, _, _| {
         let killed = "the container was lost during the run: its container was killed while it was running";
         assert_eq!(lost(engine).await, killed);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_freezes_before_the_code_starts_is_asked_once_and_no_other_container_is_tried() {
+    with_script(vec![Script::SaysThenHangs(vec![READY])], async |engine, driver, heard| {
+        *driver.inspects_hang.lock().unwrap() = true;
+        let began = tokio::time::Instant::now();
+        let error = engine.execute(request(engine, "")).await.unwrap_err();
+        assert!(
+            error.to_string().ends_with("the Docker engine did not inspect a container within 5 s"),
+            "{error}"
+        );
+        assert_eq!((began.elapsed().as_secs(), heard.count("Retried")), (15, 0));
     })
     .await;
 }
@@ -284,7 +299,8 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
         Script::Complains("python3: not found\n"),
         Script::Says(vec![b"HTTP/1.1"]),
         Script::Gone(vec![READY, STARTED]),
-        Script::StillRuns(vec![READY, STARTED]),
+        Script::Ends(None, vec![READY, STARTED]),
+        Script::Ends(Some(0), vec![READY, STARTED]),
         Script::SaysThenHangs(vec![]),
         Script::Says(vec![READY_9]),
     ];
@@ -294,6 +310,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the runner did not start: python3: not found",
             "the image is not a runner of this service: unknown frame kind 0x48",
             "the container was lost during the run: the container is gone",
+            "the container was lost during the run: its pipe broke while it was running",
             "the container was lost during the run: its pipe broke while it was running",
             "the runner was not ready within 30 s: is the image a runner of this service, and the machine not overloaded?",
             "the runner image speaks version 9 of the protocol and this control plane version 4: \

@@ -15,7 +15,7 @@ use super::{
     scripted::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
 };
 use crate::{
-    Engine, EngineConfig, ExecuteError, PoolConfig, Status,
+    Engine, EngineConfig, ExecuteError, ExecutionRequest, PoolConfig, Status,
     driver::{Driver, process::ProcessDriver},
     events::Observer,
 };
@@ -241,6 +241,86 @@ async fn containers_that_die_as_soon_as_they_are_ready_are_no_tight_loop() {
         assert!(engine.health().await.is_ok() && heard.count("PoolWarm") > 0);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_that_die_at_once_are_no_tight_loop_beside_an_old_one_that_stands() {
+    with_scripted_pool(2, answers, async |engine, driver, heard| {
+        until("all stand ready", || heard.count("PoolWarm") > 0).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        *driver.usual.lock().unwrap() = Some(dies_at_once);
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        let before = driver.launched.lock().unwrap().len();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let launched = driver.launched.lock().unwrap().len() - before;
+        assert!((10..40).contains(&launched), "{launched}");
+        assert!(engine.health().await.is_err());
+        *driver.usual.lock().unwrap() = Some(answers);
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert!(engine.health().await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_serves_proves_that_they_do_not_die_any_more() {
+    with_scripted_pool(1, answers, async |engine, driver, heard| {
+        until("one stands ready", || heard.count("PoolWarm") > 0).await;
+        *driver.scripts.lock().unwrap() = vec![dies_at_once()];
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        until("the next is dead", || heard.count("WarmContainerDied") == 1).await;
+        assert!(engine.health().await.is_err());
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        assert!(engine.health().await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_module_that_ends_its_container_is_given_up() {
+    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, pooled(2, &["huge"]), observer);
+    engine.prove().await.unwrap();
+    *driver.usual.lock().unwrap() = Some(|| Script::Answers(vec![READY]));
+    until("the pool is as warm as it gets", || heard.count("PoolWarm") > 0).await;
+    assert_eq!(heard.count("PreloadFailed { module: \"huge\""), 1);
+    let launched = driver.launched.lock().unwrap().len();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(driver.launched.lock().unwrap().len(), launched);
+    assert!(engine.health().await.is_ok());
+    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_for_one_request_alone_that_fails_says_nothing_about_the_others() {
+    with_scripted_pool(2, answers, async |engine, driver, heard| {
+        until("all stand ready", || heard.count("PoolWarm") > 0).await;
+        *driver.scripts.lock().unwrap() = vec![Script::Refuses];
+        let memory = engine.bounds().memory_mib(64).unwrap();
+        let refused = engine.execute(ExecutionRequest { memory, ..request(engine, "") }).await;
+        assert!(matches!(refused, Err(ExecuteError::Launch(_))), "{refused:?}");
+        assert!(engine.health().await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_nobody_has_come_for_keeps_no_request_from_one_of_its_own() {
+    let driver = Arc::new(Scripted::default());
+    let config = EngineConfig { max_executions: 1.try_into().unwrap(), ..pooled(0, &[]) };
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, Arc::new(()));
+    engine.prove().await.unwrap();
+    until("the trial's is gone", || driver.containers.lock().unwrap().is_empty()).await;
+    *driver.usual.lock().unwrap() = Some(answers);
+    let leaves = tokio::time::timeout(Duration::from_micros(500), engine.execute(request(&engine, "")));
+    assert!(leaves.await.is_err());
+    assert_eq!(driver.containers.lock().unwrap().len(), 1, "it is being started");
+    let memory = engine.bounds().memory_mib(64).unwrap();
+    let own = engine.execute(ExecutionRequest { memory, ..request(&engine, "") });
+    let own = tokio::time::timeout(Duration::from_secs(5), own).await;
+    assert_eq!(own.unwrap().unwrap().status, Status::Ok);
+    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,15 +46,17 @@ async fn a_container_that_resists_removal_is_quarantined_but_not_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_that_hangs_keeps_no_removal_waiting() {
-    with_script(vec![], async |engine, driver, _| {
+async fn a_sweep_that_hangs_keeps_no_removal_waiting_and_takes_what_is_gone_by_then_for_no_orphan() {
+    with_script(vec![Script::SaysThenHangs(vec![READY, STARTED])], async |engine, driver, heard| {
         *driver.lists_hang.lock().unwrap() = true;
-        tokio::time::sleep(Duration::from_secs(35)).await;
-        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        // It is there when the list is made, 5 s later.
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Timeout);
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(driver.containers.lock().unwrap().is_empty(), "it waits for the sweep");
         *driver.lists_hang.lock().unwrap() = false;
         tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(heard.count("Orphans"), 0);
     })
     .await;
 }

@@ -54,6 +54,7 @@ pub(super) struct Scripted {
     pub(super) stuck: Mutex<HashSet<ContainerName>>,
     pub(super) removals_hang: Mutex<bool>,
     pub(super) lists_hang: Mutex<bool>,
+    pub(super) inspects_hang: Mutex<bool>,
     pub(super) unreachable: Mutex<bool>,
     /// Launches at the same time: now, and the most so far.
     pub(super) launching: Mutex<(usize, usize)>,
@@ -68,10 +69,10 @@ pub(super) enum Script {
     Complains(&'static str),
     Refuses,
     Gone(Vec<&'static [u8]>),
-    StillRuns(Vec<&'static [u8]>),
+    /// Its exit status; none if it still runs.
+    Ends(Option<i64>, Vec<&'static [u8]>),
     SaysForEver(&'static [u8]),
     HangsAndIsGone(Vec<&'static [u8]>),
-    Killed(Vec<&'static [u8]>),
 }
 
 pub(super) fn healthy() -> Script {
@@ -132,17 +133,13 @@ impl Driver for Scripted {
                 .chain(stream::repeat(said))
                 .map(|frame| Ok(Chunk::Frames(Bytes::from_static(frame))))
                 .boxed(),
-            Script::StillRuns(said) => {
-                self.containers.lock().unwrap().insert(spec.name.clone(), None);
+            Script::Ends(exit_status, said) => {
+                self.containers.lock().unwrap().insert(spec.name.clone(), exit_status);
                 frames(said).boxed()
             }
             Script::HangsAndIsGone(said) => {
                 self.containers.lock().unwrap().remove(&spec.name);
                 frames(said).chain(stream::pending()).boxed()
-            }
-            Script::Killed(said) => {
-                self.containers.lock().unwrap().insert(spec.name.clone(), Some(137));
-                frames(said).boxed()
             }
             Script::Gone(said) => {
                 self.containers.lock().unwrap().remove(&spec.name);
@@ -161,6 +158,12 @@ impl Driver for Scripted {
     }
 
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
+        let hangs = *self.inspects_hang.lock().unwrap();
+        if hangs {
+            let limit = Duration::from_secs(5);
+            tokio::time::sleep(limit).await;
+            return Err(DriverError::Timeout { call: "inspect a container", limit });
+        }
         let containers = self.containers.lock().unwrap();
         let exit_code = *containers.get(name).ok_or(DriverError::ContainerMissing)?;
         Ok(Ended { exit_code, oom_killed: false, paused: *self.paused.lock().unwrap() })
@@ -187,11 +190,12 @@ impl Driver for Scripted {
     }
 
     async fn list(&self) -> Result<Vec<ContainerName>, DriverError> {
-        let hangs = *self.lists_hang.lock().unwrap();
+        let (hangs, listed) =
+            (*self.lists_hang.lock().unwrap(), self.containers.lock().unwrap().keys().cloned().collect());
         if hangs {
             tokio::time::sleep(Duration::from_secs(30)).await;
         }
-        Ok(self.containers.lock().unwrap().keys().cloned().collect())
+        Ok(listed)
     }
 }
 

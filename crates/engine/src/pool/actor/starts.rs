@@ -60,9 +60,7 @@ impl Actor {
     ) {
         match launched {
             Ok((conversation, container)) => {
-                if self.state.dying_since.is_none() {
-                    self.refills.succeeded();
-                }
+                self.refills.started();
                 self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
                 self.state.pause_until = Some(Instant::now() + took.mul_f64(PAUSE));
                 match waiter.or_else(|| self.next_in_line()) {
@@ -76,7 +74,9 @@ impl Actor {
                 }
             }
             Err(error) => {
-                let retry_in = self.refills.failed(&error);
+                // One with settings of its own says nothing about the others.
+                let is_special = waiter.is_some();
+                let retry_in = if is_special { Duration::ZERO } else { self.refills.failed(&error) };
                 // One failure, one answer: the next in line has its own start.
                 let waiter = waiter.or_else(|| self.next_in_line());
                 let refill = waiter.is_none();

@@ -28,6 +28,7 @@ fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
         slots: 10,
         calm: true,
         at_ease: true,
+        in_doubt: false,
         backing_off: false,
         pausing: false,
     }
@@ -148,6 +149,28 @@ fn after_a_failure_starts_happen_only_for_those_who_wait() {
 }
 
 #[test]
+fn whether_starts_work_again_is_tried_though_the_pool_is_full() {
+    let full = Situation { in_doubt: true, ..situation(&[ready(3); 4], &[]) };
+    assert_eq!(POLICY.decide(&full), [Action::Start]);
+    assert_eq!(POLICY.decide(&Situation { backing_off: true, ..full.clone() }), []);
+    assert_eq!(POLICY.decide(&Situation { starting: 1, ..full }), []);
+    let without = Situation { in_doubt: true, ..situation(&[], &[]) };
+    assert_eq!(Policy { size: 0, ..POLICY }.decide(&without), []);
+}
+
+#[test]
+fn a_container_too_many_makes_way_for_one_of_a_requests_own() {
+    let own = Waiting { special: true, ..wants(0) };
+    let without = Policy { size: 0, ..POLICY };
+    let mut used_up = situation(&[ready(0)], &[own]);
+    assert_eq!(without.decide(&used_up), [Action::StartFor { waiting: 0 }]);
+    used_up.slots = 0;
+    used_up.calm = false;
+    assert_eq!(without.decide(&used_up), [Action::Retire { standing: 0 }]);
+    assert_eq!(POLICY.decide(&used_up), [], "another will be removed");
+}
+
+#[test]
 fn without_a_pool_each_request_has_its_start_and_nothing_else_happens() {
     let policy = Policy { size: 0, ..POLICY };
     assert_eq!(policy.decide(&situation(&[], &[])), []);
@@ -200,13 +223,13 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 4]>()).prop_map(
+    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 5]>()).prop_map(
         |(
             policy,
             (standing, waiting),
             [starting, special_starts],
             slots,
-            [calm, at_ease, backing_off, pausing],
+            [calm, at_ease, in_doubt, backing_off, pausing],
         )| {
             let situation = Situation {
                 standing,
@@ -216,6 +239,7 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
                 slots,
                 calm,
                 at_ease,
+                in_doubt,
                 backing_off,
                 pausing,
             };
@@ -286,7 +310,8 @@ proptest! {
         let refills = count(&actions, |action| *action == Action::Start);
         let ordinary = situation.waiting.iter().filter(|waiting| !waiting.special).count();
         let after = situation.standing.len() + situation.starting + refills;
-        prop_assert!(refills == 0 || after <= policy.size + ordinary);
+        let proof = situation.in_doubt && situation.starting == 0 && refills == 1;
+        prop_assert!(refills == 0 || after <= policy.size + ordinary || proof);
     }
 
     #[test]
@@ -305,8 +330,23 @@ proptest! {
     #[test]
     fn nothing_is_warmed_while_somebody_waits((policy, situation) in any_situation()) {
         let actions = policy.decide(&situation);
-        let idle_work = count(&actions, |action| matches!(action, Action::Preload { .. } | Action::Retire { .. }));
+        let idle_work = count(&actions, |action| matches!(action, Action::Preload { .. }));
         let left_waiting = situation.waiting.len() - leases(&actions).len() + situation.special_starts;
         prop_assert!(idle_work == 0 || left_waiting == 0);
+    }
+
+    #[test]
+    fn a_container_goes_only_if_nobody_waits_or_it_is_in_the_way((policy, situation) in any_situation()) {
+        let actions = policy.decide(&situation);
+        let retired = count(&actions, |action| matches!(action, Action::Retire { .. }));
+        let leased = leases(&actions).len();
+        let own = situation.waiting.iter().filter(|waiting| waiting.special).count();
+        let own_starts = count(&actions, |action| matches!(action, Action::StartFor { .. }));
+        let in_the_way = own > own_starts && situation.slots == own_starts;
+        let left_waiting = situation.waiting.len() - leased + situation.special_starts;
+        prop_assert!(retired <= 1 && (retired == 0 || left_waiting == 0 || in_the_way));
+        let left = situation.standing.len() - leased;
+        let some_are_free = situation.standing.iter().filter(|container| !container.busy).count() > leased;
+        prop_assert!(!(in_the_way && left > policy.size && some_are_free) || retired == 1);
     }
 }
