@@ -26,6 +26,8 @@ struct State {
     spaces: BTreeMap<SpaceName, Contents>,
     /// Bytes of all spaces together.
     taken: u64,
+    /// What each version on the disk has of that, also those that are not visible.
+    rooms: HashMap<Uuid, (SpaceName, u64)>,
     /// Versions that are being read.
     reading: HashMap<Uuid, Reading>,
     /// The highest version given out or found.
@@ -97,9 +99,9 @@ impl Index {
         (state.spaces.values().map(|space| space.values.len()).sum(), state.taken)
     }
 
-    /// Makes a version visible and returns the one that lost. Of two uploads at once the one that began later wins,
+    /// Makes a version visible and returns the one that lost, be it this one. Of two uploads at once the one that began later wins,
     /// whichever ends first: the same as after a restart.
-    pub(crate) fn insert(&self, meta: Meta) -> Option<Meta> {
+    pub(crate) fn settle(&self, meta: Meta) -> Option<Meta> {
         let mut state = self.state();
         let values = &mut state.spaces.entry(meta.space.clone()).or_default().values;
         match values.get(&meta.key) {
@@ -146,19 +148,26 @@ impl Index {
         let mut state = self.state();
         state.take(&meta.space, Header::SIZE + meta.size);
         state.newest = state.newest.max(meta.version);
+        drop(state);
+        self.hold(meta);
+    }
+
+    /// The room that its upload has taken is the version's from now on, until [`Index::release_version`].
+    pub(crate) fn hold(&self, meta: &Meta) {
+        self.state().rooms.insert(meta.version, (meta.space.clone(), Header::SIZE + meta.size));
     }
 
     pub(crate) fn release(&self, space: &SpaceName, bytes: u64) {
         self.state().release(space, bytes);
     }
 
-    /// Gives the room of a version back that is deleted: now, or when it is no longer read.
-    pub(crate) fn release_version(&self, meta: &Meta) {
+    /// Gives the room of a version back that is deleted, once: now, or when it is no longer read.
+    pub(crate) fn release_version(&self, version: Uuid) {
         let mut state = self.state();
-        let bytes = Header::SIZE + meta.size;
-        match state.reading.get_mut(&meta.version) {
-            Some(reading) => reading.room = Some((meta.space.clone(), bytes)),
-            None => state.release(&meta.space, bytes),
+        let Some((space, bytes)) = state.rooms.remove(&version) else { return };
+        match state.reading.get_mut(&version) {
+            Some(reading) => reading.room = Some((space, bytes)),
+            None => state.release(&space, bytes),
         }
     }
 

@@ -79,7 +79,8 @@ struct Shared {
     objects: LocalFileSystem,
     limits: StoreLimits,
     index: Index,
-    /// Replaced versions that the disk did not let go.
+    root: PathBuf,
+    /// Versions that nobody shall see and the disk did not let go: replaced ones, and those of uploads that failed.
     stuck: Mutex<Vec<Meta>>,
     /// Held for as long as the store is open.
     _lock: fs::File,
@@ -149,7 +150,8 @@ impl Store {
         let objects = objects(folder).await?;
         let metas = read_all(&objects, folder, limits.ttl).await?;
         let index = Index::new(limits.data_limit);
-        let shared = Shared { objects, limits, index, stuck: Mutex::default(), _lock: lock };
+        let root = folder.join(OBJECTS);
+        let shared = Shared { objects, limits, index, root, stuck: Mutex::default(), _lock: lock };
         shared.load(metas).await;
         let store = Self { shared: Arc::new(shared) };
         // What it cannot delete it tries again: invisible it is already.
@@ -176,8 +178,8 @@ impl Store {
         Usage { values, bytes, limit: self.shared.limits.data_limit }
     }
 
-    /// Deletes what has expired, and says how much that was; and what was replaced but could not be deleted then. Both are invisible
-    /// before that already.
+    /// Deletes what has expired, and says how much that was; and what should have been deleted before and could not be. Both are
+    /// invisible before that already.
     pub async fn sweep(&self) -> Result<usize, DeleteError> {
         let (shared, expired) = (Arc::clone(&self.shared), self.shared.index.expired());
         let count = expired.len();
@@ -221,15 +223,14 @@ impl Shared {
     async fn load(&self, metas: Vec<Meta>) {
         for meta in metas {
             self.index.adopt(&meta);
-            if let Some(older) = self.index.insert(meta) {
-                self.discard_replaced(older).await;
+            if let Some(loser) = self.index.settle(meta) {
+                self.discard_later(loser).await;
             }
         }
     }
 
-    /// Deletes a value: first from the disk, so that nothing that was answered as deleted comes back, nor what it had replaced.
+    /// Deletes a value: first from the disk, so that nothing that was answered as deleted comes back.
     async fn delete(&self, meta: &Meta) -> Result<(), DeleteError> {
-        self.discard_stuck(|older| older.space == meta.space && older.key == meta.key).await?;
         self.discard(meta).await.map_err(DeleteError::Disk)?;
         self.index.remove(meta);
         Ok(())
@@ -244,10 +245,10 @@ impl Shared {
         outcome
     }
 
-    /// Deletes a version that has been replaced, now or with the next sweep.
-    async fn discard_replaced(&self, older: Meta) {
-        if self.discard(&older).await.is_err() {
-            self.stuck().push(older);
+    /// Deletes a version that nobody shall see: now, or with the next sweep.
+    async fn discard_later(&self, meta: Meta) {
+        if self.discard_unfinished(&meta).await.is_err() {
+            self.stuck().push(meta);
         }
     }
 
@@ -256,7 +257,7 @@ impl Shared {
         let mut outcome = Ok(());
         let tried: Vec<_> = self.stuck().extract_if(.., |meta| which(meta)).collect();
         for meta in tried {
-            if let Err(error) = self.discard(&meta).await {
+            if let Err(error) = self.discard_unfinished(&meta).await {
                 self.stuck().push(meta);
                 outcome = Err(DeleteError::Disk(error));
             }
@@ -268,14 +269,27 @@ impl Shared {
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deletes the object of a version and gives its room back, once: of two at the same time one finds nothing.
+    /// Deletes the object of a version and gives its room back.
     async fn discard(&self, meta: &Meta) -> Result<(), object_store::Error> {
         match in_time(self.objects.delete(&object_path(meta.version))).await {
-            Ok(()) => self.index.release_version(meta),
-            Err(object_store::Error::NotFound { .. }) => {}
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
+        self.index.release_version(meta.version);
         Ok(())
+    }
+
+    /// The same for a version whose upload may wait for the disk still: it will find nothing that it could make visible.
+    async fn discard_unfinished(&self, meta: &Meta) -> Result<(), object_store::Error> {
+        let staged = self.root.join(format!("{}#1", meta.version));
+        let removed = disk_step(move || match fs::remove_file(staged) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        });
+        removed
+            .await
+            .map_err(|error| object_store::Error::Generic { store: DATA_FOLDER, source: error.into() })?;
+        self.discard(meta).await
     }
 }
 
@@ -291,20 +305,28 @@ async fn objects(folder: &Path) -> Result<LocalFileSystem, OpenError> {
 
 /// Makes the folder, locks it, and sweeps it. One control plane a folder: two would not see each other's uploads.
 async fn prepare(folder: &Path) -> Result<fs::File, OpenError> {
-    let (root, lock) = (folder.join(OBJECTS), folder.join(LOCK));
-    let prepared = disk_step(move || {
-        fs::create_dir_all(&root)?;
-        let lock = fs::File::create(lock)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(error)) => return Err(error),
-        }
-        sweep_staged(&root)?;
-        Ok(Some(lock))
+    let lock = disk_step({
+        let folder = folder.to_owned();
+        move || lock_and_sweep(&folder)
     });
-    let lock = prepared.await.map_err(|error| unusable(folder, error))?;
+    let lock = lock.await.map_err(|error| unusable(folder, error))?;
     lock.ok_or_else(|| OpenError::InUse(folder.to_owned()))
+}
+
+/// None if somebody else has the lock.
+fn lock_and_sweep(folder: &Path) -> io::Result<Option<fs::File>> {
+    let root = folder.join(OBJECTS);
+    fs::create_dir_all(&root)?;
+    // With a folder that a loss of power takes back its values would be gone.
+    fs::File::open(folder)?.sync_all()?;
+    let lock = fs::File::create(folder.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Ok(None),
+        Err(fs::TryLockError::Error(error)) => return Err(error),
+    }
+    sweep_staged(&root)?;
+    Ok(Some(lock))
 }
 
 /// What the headers of all objects say. Refuses what is no object of ours.

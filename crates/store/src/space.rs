@@ -119,7 +119,10 @@ impl Space {
                     return Ok(Some(Value { meta, range, stream }));
                 }
                 // Deleted since the look-up, or replaced: look again.
-                Err(object_store::Error::NotFound { .. }) => self.shared.index.remove(&meta),
+                Err(object_store::Error::NotFound { .. }) => {
+                    self.shared.index.remove(&meta);
+                    self.shared.index.release_version(meta.version);
+                }
                 Err(error) => return Err(ReadError(error)),
             }
         }
@@ -132,17 +135,25 @@ impl Space {
 
     /// Deletes a value. False if there is none. Once begun it goes on to its end, even if nobody waits for it any more.
     pub async fn delete(&self, key: &Key) -> Result<bool, DeleteError> {
-        let Some(meta) = self.meta(key) else { return Ok(false) };
-        let shared = Arc::clone(&self.shared);
-        unless_dropped(async move { shared.delete(&meta).await }, DeleteError::Aborted).await?;
-        Ok(true)
+        let (space, key) = (self.clone(), key.clone());
+        let work = async move {
+            // Else at the next start one of these would be back.
+            space.shared.discard_stuck(|meta| meta.space == space.name && meta.key == key).await?;
+            let Some(meta) = space.meta(&key) else { return Ok(false) };
+            space.shared.delete(&meta).await.map(|()| true)
+        };
+        unless_dropped(work, DeleteError::Aborted).await
     }
 
     /// Deletes every value of this space there is now, as [`Space::delete`] does. One that cannot be deleted does not save
     /// the others.
     pub async fn clear(&self) -> Result<(), DeleteError> {
-        let (shared, all) = (Arc::clone(&self.shared), self.shared.index.all(&self.name));
-        unless_dropped(async move { shared.delete_all(all).await }, DeleteError::Aborted).await
+        let (space, all) = (self.clone(), self.shared.index.all(&self.name));
+        let work = async move {
+            let stuck = space.shared.discard_stuck(|meta| meta.space == space.name).await;
+            space.shared.delete_all(all).await.and(stuck)
+        };
+        unless_dropped(work, DeleteError::Aborted).await
     }
 }
 

@@ -2,7 +2,7 @@ use std::{
     fs,
     future::ready,
     os::unix::fs::{OpenOptionsExt, symlink},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -48,6 +48,13 @@ fn all(store: &Space) -> Vec<Meta> {
 
 fn files(folder: &TempDir) -> usize {
     fs::read_dir(folder.path().join("objects")).unwrap().count()
+}
+
+/// The file of the upload that is under way.
+fn staged(folder: &TempDir) -> PathBuf {
+    let objects = fs::read_dir(folder.path().join("objects")).unwrap();
+    let mut paths = objects.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.to_str().unwrap().contains('#')).unwrap()
 }
 
 #[tokio::test]
@@ -105,6 +112,56 @@ async fn what_the_disk_does_not_let_go_when_it_is_replaced_is_deleted_later_and_
     assert_eq!(store.sweep().await.unwrap(), 0);
     assert_eq!((store.usage().bytes, older.exists()), (Header::SIZE + 5, false));
     assert!(space.delete(&key("a")).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_upload_that_the_disk_fails_at_its_end_is_not_there_and_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let space = open(folder.path()).await;
+    let store = Store { shared: Arc::clone(&space.shared) };
+    let begin = async || {
+        let content_type = ContentType::try_from("a/b".to_owned()).unwrap();
+        let mut upload = space.upload(key("a"), content_type).await.unwrap();
+        upload.write(&Bytes::from_static(b"new")).await.unwrap();
+        upload
+    };
+    put(&space, "a", b"old").await.unwrap();
+    // Nothing can be renamed to what is a folder, nor can it be deleted as a file.
+    let upload = begin().await;
+    let object = PathBuf::from(staged(&folder).to_str().unwrap().split_once('#').unwrap().0);
+    fs::create_dir(&object).unwrap();
+    assert!(matches!(upload.commit().await, Err(PutError::Write(_))));
+    assert_eq!((get(&space, "a").await.unwrap(), files(&folder)), (b"old".to_vec(), 2));
+    let both = 2 * (Header::SIZE + 3);
+    assert_eq!(store.usage().bytes, both, "what may be there counts");
+    assert!(space.delete(&key("a")).await.is_err() && space.clear().await.is_err());
+    // The disk had made it visible after all.
+    fs::remove_dir(&object).unwrap();
+    fs::write(&object, b"").unwrap();
+    assert!(!space.delete(&key("a")).await.unwrap(), "clearing has deleted what could be");
+    assert_eq!((store.usage().bytes, files(&folder)), (0, 0));
+    // The disk has lost it.
+    let upload = begin().await;
+    fs::remove_file(staged(&folder)).unwrap();
+    assert!(matches!(upload.commit().await, Err(PutError::Write(_))));
+    assert_eq!((store.usage().bytes, files(&folder)), (0, 0));
+}
+
+#[tokio::test]
+async fn room_comes_back_once_however_a_file_has_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let space = open(folder.path()).await;
+    let store = Store { shared: Arc::clone(&space.shared) };
+    for read_first in [false, true] {
+        let version = put(&space, "a", b"1").await.unwrap().version;
+        let kept = put(&space, "b", b"2").await.unwrap().size + Header::SIZE;
+        fs::remove_file(folder.path().join("objects").join(version.to_string())).unwrap();
+        if read_first {
+            assert_eq!(get(&space, "a").await, None);
+        }
+        assert_eq!(space.delete(&key("a")).await.unwrap(), !read_first);
+        assert_eq!(store.usage().bytes, kept);
+    }
 }
 
 #[tokio::test]

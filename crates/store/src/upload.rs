@@ -4,6 +4,7 @@ use std::{io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStoreExt};
+use tokio::{runtime::Handle, task::spawn_blocking};
 use uuid::Uuid;
 
 use crate::{
@@ -98,13 +99,24 @@ impl From<object_store::Error> for PutError {
     }
 }
 
+/// Not on the runtime's thread, on which `object_store` would wait for the disk.
+async fn create(
+    shared: &Arc<Shared>,
+    version: Uuid,
+) -> Result<Box<dyn MultipartUpload>, object_store::Error> {
+    let (shared, runtime) = (Arc::clone(shared), Handle::current());
+    let created =
+        spawn_blocking(move || runtime.block_on(shared.objects.put_multipart(&object_path(version))));
+    in_time(async { created.await.map_err(object_store::Error::from)? }).await
+}
+
 impl Upload {
     pub(crate) async fn start(space: &Space, key: Key, content_type: ContentType) -> Result<Self, PutError> {
         let Space { shared, name, quota } = space.clone();
         let version = shared.index.next_version();
         let mut room = Room { shared: Arc::clone(&shared), space: name.clone(), quota, bytes: 0 };
         room.take(Header::SIZE)?;
-        let target = in_time(shared.objects.put_multipart(&object_path(version))).await?;
+        let target = create(&shared, version).await?;
         let header = Header::new(name, key, content_type);
         let buffer = BytesMut::from(&header.encode()[..]);
         Ok(Self { shared, target, version, header, buffer, room })
@@ -129,13 +141,17 @@ impl Upload {
 
     async fn complete(mut self) -> Result<Meta, PutError> {
         self.flush().await?;
-        in_time(self.target.complete()).await?;
-        let size = self.size();
-        let meta = self.header.meta(self.version, size, self.shared.limits.ttl);
-        // The room is the value's now.
-        self.room.bytes = 0;
-        if let Some(older) = self.shared.index.insert(meta.clone()) {
-            self.shared.discard_replaced(older).await;
+        let Self { shared, mut target, version, header, mut room, .. } = self;
+        let meta = header.meta(version, room.bytes - Header::SIZE, shared.limits.ttl);
+        shared.index.hold(&meta);
+        room.bytes = 0;
+        if let Err(error) = in_time(target.complete()).await {
+            // It may be there all the same, or come to be.
+            shared.discard_later(meta).await;
+            return Err(error.into());
+        }
+        if let Some(loser) = shared.index.settle(meta.clone()) {
+            shared.discard_later(loser).await;
         }
         Ok(meta)
     }
