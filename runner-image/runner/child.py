@@ -27,7 +27,7 @@ from figures import Figures
 from frames import STARTED, ProtocolError
 from inputs import Inputs
 from kernel import become_ordinary
-from regain import regain, reset_signals_of_runner
+from regain import reset_signals_of_runner, theirs
 from rehearsal import rehearse_as_child
 from report import DONE, ENDED, LEFT
 from result import Result
@@ -150,14 +150,12 @@ class Script:
         self.aliases = {"data": self.uploaded, **aliases}
         started = monotonic()
         self.outcome = source.refused(problem) if problem else source.run(code, names, failure)
-        running = exit_threads.wait()
+        with theirs:
+            running = exit_threads.wait()
+            # Like Python's, but before the exit handlers: afterwards the outcome is told.
+            lost = standard_streams.flush()
         if running:
             source.tell(f"threads that did not end within {exit_threads.LIMIT:.0f} s after the last line: {running}; they end with the run")
-        # Like Python's, but before the exit handlers: afterwards the outcome is told.
-        replaced = standard_streams.are_replaced()
-        lost = standard_streams.flush()
-        if replaced:
-            regain()
         if lost is not None and self.outcome.status == "ok":
             self.outcome = source.unflushed(*lost)
         self.elapsed = monotonic() - started

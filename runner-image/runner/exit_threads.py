@@ -1,6 +1,8 @@
 """Waiting, as the interpreter does, for the threads a script leaves behind; unlike the interpreter, not for ever."""
 
 import sys
+# The code may have emptied the module.
+from builtins import BaseException, getattr, max, reversed, sum
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 

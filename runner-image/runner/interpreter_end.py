@@ -9,7 +9,7 @@ from builtins import BaseException
 from io import BufferedRandom, BufferedWriter, TextIOWrapper
 from types import FunctionType
 
-from regain import give_back, regain
+from regain import theirs
 
 _run_exit_handlers = atexit._run_exitfuncs
 _FILES = TextIOWrapper, BufferedWriter, BufferedRandom
@@ -17,13 +17,12 @@ _FILES = TextIOWrapper, BufferedWriter, BufferedRandom
 
 def end(names):
     """`names`: a dict with all that is left of the script, which is emptied. Never fails."""
-    give_back()
-    for step in (_run_exit_handlers, flush_files, lambda: forget(names), flush_files):
-        try:
-            step()
-        except BaseException:
-            pass
-    regain()
+    with theirs:
+        for step in (_run_exit_handlers, flush_files, lambda: forget(names), flush_files):
+            try:
+                step()
+            except BaseException:
+                pass
 
 
 def flush_files():

@@ -20,8 +20,8 @@ _original_builtins = dict(_builtins)
 _update_builtins, _copy_builtins = _builtins.update, _builtins.copy
 _signals = [int(number) for number in valid_signals()]
 _gc_callbacks = gc.callbacks
-# (callable, its arguments) that give back what regain() has taken, the last first.
-_theirs = []
+# (callable, its arguments) that undo what regain() has done, the last first.
+_undo = []
 _monitoring = getattr(sys, "monitoring", None)
 
 RECURSION_LIMIT = 1000
@@ -39,7 +39,7 @@ def reset_signals_of_runner():
 def regain():
     """When the code has ended: undo what would break or interrupt ours. May be called again."""
     # In one call, so that nothing of the user's goes off between the steps.
-    _theirs.append((pthread_sigmask, (SIG_SETMASK, pthread_sigmask(SIG_BLOCK, _signals))))
+    _undo.append((pthread_sigmask, (SIG_SETMASK, pthread_sigmask(SIG_BLOCK, _signals))))
     for step in _STEPS:
         # Each on its own: one that fails must not stop the next.
         try:
@@ -62,11 +62,23 @@ def mend():
     _drop_signal_handlers()
 
 
+class _Theirs:
+    """`with theirs:` what of the code's runs when it has ended (hooks, threads, exit handlers, finalizers) finds what the code has made
+    of its interpreter, but for timers and handlers of signals, which could interrupt ours."""
+
+    def __enter__(self):
+        give_back()
+
+    def __exit__(self, *_):
+        regain()
+
+
+theirs = _Theirs()
+
+
 def give_back():
-    """What the code has made of its interpreter, but for timers and handlers of signals, which could interrupt ours: its exit
-    handlers and finalizers go on with it. After them regain() again."""
-    while _theirs:
-        undo, arguments = _theirs.pop()
+    while _undo:
+        undo, arguments = _undo.pop()
         try:
             undo(*arguments)
         except BaseException:
@@ -75,7 +87,7 @@ def give_back():
 
 def _restore_builtins():
     # What it has deleted stays there: without it ours could not go on either.
-    _theirs.append((_update_builtins, (_copy_builtins(),)))
+    _undo.append((_update_builtins, (_copy_builtins(),)))
     _update_builtins(_original_builtins)
 
 
@@ -103,17 +115,17 @@ def _stop_monitoring():
 
 def _limit_recursion():
     # A lower one could keep ours from its end.
-    _theirs.append((setrecursionlimit, (max(getrecursionlimit(), RECURSION_LIMIT),)))
+    _undo.append((setrecursionlimit, (max(getrecursionlimit(), RECURSION_LIMIT),)))
     setrecursionlimit(RECURSION_LIMIT)
 
 
 def _limit_digits():
-    _theirs.append((set_int_max_str_digits, (get_int_max_str_digits(),)))
+    _undo.append((set_int_max_str_digits, (get_int_max_str_digits(),)))
     set_int_max_str_digits(INT_DIGITS)
 
 
 def _clear_gc_callbacks():
-    _theirs.append((_gc_callbacks.extend, (_gc_callbacks.copy(),)))
+    _undo.append((_gc_callbacks.extend, (_gc_callbacks.copy(),)))
     _gc_callbacks.clear()
 
 
@@ -123,14 +135,14 @@ def _silence_warnings():
         # Under the filter "error" a deprecation inside a library would cost the user a result.
         caught = warnings.catch_warnings(action="ignore")
         caught.__enter__()
-        _theirs.append((caught.__exit__, (None, None, None)))
+        _undo.append((caught.__exit__, (None, None, None)))
 
 
 def _silence_logs():
     logging = sys.modules.get("logging")
     if logging is not None:
         # What drawing a figure once more has to say, the code has been told or did not ask for.
-        _theirs.append((logging.disable, (logging.root.manager.disable,)))
+        _undo.append((logging.disable, (logging.root.manager.disable,)))
         logging.disable(sys.maxsize)
 
 

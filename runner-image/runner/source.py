@@ -12,7 +12,7 @@ from sys import setprofile, settrace
 import last_line
 from error_line import error_line
 from pristine import import_untouched
-from regain import regain
+from regain import regain, theirs
 
 FILENAME = "main.py"
 _RUNNER = __file__.rpartition("/")[0] + "/"
@@ -182,7 +182,12 @@ def _report(error):
     """The SystemExit of an excepthook that ends the program itself."""
     try:
         if sys.excepthook is not sys.__excepthook__:
-            sys.excepthook(type(error), error, error.__traceback__)
+            with theirs:
+                try:
+                    sys.excepthook(type(error), error, error.__traceback__)
+                finally:
+                    settrace(None)
+                    setprofile(None)
             return
     except SystemExit as end:
         return end

@@ -6,9 +6,6 @@ import sys
 from builtins import BaseException, getattr
 
 
-_ours = []  # stdout and stderr
-
-
 class Pipe(io.FileIO):
     """One of the descriptors, which only later become the pipes they are for the code: a FileIO would remember what they were."""
 
@@ -32,13 +29,6 @@ def install():
     sys.stdout = sys.__stdout__ = _writer(1, "<stdout>", "surrogateescape")
     sys.stderr = sys.__stderr__ = _writer(2, "<stderr>", "backslashreplace")
     sys.stdin.mode = "r"
-    _ours[:] = sys.stdout, sys.stderr
-
-
-def are_replaced():
-    """Whether to flush them runs code of theirs."""
-    stdout, stderr = _ours
-    return getattr(sys, "stdout", None) is not stdout or getattr(sys, "stderr", None) is not stderr
 
 
 def flush():

@@ -40,6 +40,40 @@ atexit.register(last)
         self.assertEqual(answer.stdout, b"said 6001 True\n", answer.stderr)
         self.assertEqual(answer.stderr, b"main.py:7: UserWarning: here\n  warnings.warn(\"here\")\n")
 
+    def test_threads_that_outlast_the_code_have_it_too(self):
+        answer = self.run_code("""
+import builtins, logging, sys, threading, time, warnings
+logging.basicConfig(format="%(message)s")
+def recurse(depth): return depth and recurse(depth - 1)
+def say(*values, say=print): say("said", *values)
+def last():
+    time.sleep(0.2)
+    recurse(3000)
+    logging.warning("logged")
+    warnings.warn("here")
+    print("last")
+sys.setrecursionlimit(5000)
+builtins.print = say
+threading.Thread(target=last).start()
+""")
+        self.assertEqual(answer.stdout, b"said last\n", answer.stderr)
+        self.assertEqual(answer.stderr, b"logged\nmain.py:10: UserWarning: here\n  warnings.warn(\"here\")\n")
+
+    def test_a_hook_for_exceptions_has_it_and_keeps_nothing_of_ours(self):
+        answer = self.run_code("""
+import logging, sys, warnings
+def hook(kind, error, traceback):
+    logging.critical("unhandled", exc_info=(kind, error, traceback))
+    warnings.warn("told")
+    sys.settrace(lambda *_: print("traced"))
+sys.excepthook = hook
+raise ValueError("boom")
+""")
+        self.assertEqual((answer.status, answer.error, answer.stdout), ("error", "ValueError: boom", b""))
+        expected = ("CRITICAL:root:unhandled\nTraceback (most recent call last):\n", "ValueError: boom\n", "UserWarning: told\n")
+        for text in expected:
+            self.assertIn(text, answer.stderr.decode())
+
     def test_an_exit_handler_may_end_it_by_a_signal(self):
         answer = self.run_code("import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGSEGV))")
         self.assertEqual((answer.status, answer.signal), ("crashed", "SIGSEGV"))
