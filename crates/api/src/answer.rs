@@ -5,7 +5,7 @@ use std::{convert::Infallible, task::Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use engine::{Outcome, Tenant};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use crate::{
     budget::{Budget, Exhausted, Share},
@@ -14,7 +14,7 @@ use crate::{
 
 /// Answers up to this size are not counted: a crowd of large ones that nobody reads keeps no small one out.
 const SMALL: u64 = 64 << 10;
-/// What is handed to the connection at a time.
+/// What is handed on at a time.
 const PIECE: usize = 64 << 10;
 
 /// What a tenant's answer, which tells all of it so many times, holds of the memory for answers; none if it is small.
@@ -59,15 +59,18 @@ fn escaped(text: &str) -> usize {
     text.bytes().map(size).sum()
 }
 
+/// Large bytes, a piece at a time.
+pub(crate) fn pieces(mut bytes: Bytes) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::poll_fn(move |_| {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    })
+}
+
 /// A body that keeps its share until the connection has taken all of it.
 pub(crate) fn body(bytes: Vec<u8>, share: Share) -> Body {
-    let mut bytes = Bytes::from(bytes);
-    let pieces = stream::poll_fn(move |_| {
-        let piece = bytes.split_to(bytes.len().min(PIECE));
-        Poll::Ready((!piece.is_empty()).then_some(Ok::<_, Infallible>(piece)))
-    });
     // Without a length: a connection that knows one drops the body before it has written it.
-    Body::from_stream(pieces.map(move |piece| {
+    Body::from_stream(pieces(bytes.into()).map(move |piece| {
         let _held = &share;
         piece
     }))

@@ -8,6 +8,8 @@ use std::{
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::clip::clip;
+
 /// Accepts any JSON of up to 127 levels, which is what serde_json reads, in which no object has a name twice.
 #[derive(Clone, Copy, Debug)]
 struct Unambiguous;
@@ -62,6 +64,7 @@ impl<'de> Visitor<'de> for Unambiguous {
         let mut seen = HashSet::new();
         while let Some(name) = fields.next_key::<String>()? {
             if !seen.insert(hasher.hash_one(&name)) {
+                let name = clip(&name);
                 return Err(A::Error::custom(format_args!("the name {name:?} appears twice in one object")));
             }
             fields.next_value_seed(self)?;

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod budget;
 mod caller;
+mod clip;
 pub mod connection;
 mod document;
 mod error;

@@ -9,8 +9,13 @@ use store::Key;
 
 use super::Call;
 use crate::{
+    answer::pieces,
+    clip::clip,
     error::ApiError,
-    routes::data::{Listed, receive},
+    routes::{
+        data::{Listed, receive},
+        execute::aside,
+    },
     wire::Encoding,
 };
 
@@ -29,20 +34,21 @@ struct Uploaded {
 
 pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
     let wrong = |reason: String| Ok(CallToolResult::error(vec![ContentBlock::text(reason)]));
-    let Uploaded { key, content, encoding, content_type } = match serde_json::from_str(call.arguments) {
-        Ok(uploaded) => uploaded,
-        Err(error) => return wrong(misfit(&error)),
-    };
+    let Uploaded { key, content, encoding, content_type } =
+        match aside(call.arguments.len(), || serde_json::from_str(call.arguments)) {
+            Ok(uploaded) => uploaded,
+            Err(error) => return wrong(misfit(&error)),
+        };
     let (bytes, usual_type) = match encoding {
         Encoding::Utf8 => (content.into_bytes(), mime::TEXT_PLAIN_UTF_8),
-        Encoding::Base64 => match BASE64_STANDARD.decode(content) {
+        Encoding::Base64 => match aside(content.len(), || BASE64_STANDARD.decode(content)) {
             Ok(bytes) => (bytes, mime::APPLICATION_OCTET_STREAM),
             Err(error) => return wrong(format!("content is not base64: {error}")),
         },
     };
     let content_type = content_type.unwrap_or_else(|| usual_type.to_string());
     let space = call.caller.space(&call.app.store)?;
-    let mut body = Body::from(bytes).into_data_stream();
+    let mut body = Body::from_stream(pieces(bytes.into())).into_data_stream();
     let meta = receive(&call.app.config, &space, &key, content_type, &mut body).await?.commit().await?;
     let text = format!("Data for key '{key}' uploaded successfully: in code it is data[\"{key}\"]");
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
@@ -54,7 +60,7 @@ pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiErr
 fn misfit(error: &serde_json::Error) -> String {
     let told = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    told.strip_suffix(&place).unwrap_or(&told).to_owned()
+    clip(told.strip_suffix(&place).unwrap_or(&told)).into_owned()
 }
 
 /// No arguments.

@@ -17,8 +17,9 @@ use tokio::{
 use super::Call;
 use crate::{
     answer,
+    budget::Share,
     error::ApiError,
-    routes::execute::request_of,
+    routes::execute::{aside, request_of},
     wire::{Utf8, execute},
 };
 
@@ -41,11 +42,13 @@ pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, Api
         None => app.engine.execute(request).await?,
     };
     // As text and as structured content.
-    if let Some(share) = answer::share(&outcome, 2, &app.answers, &caller.tenant)? {
+    let share = answer::share(&outcome, 2, &app.answers, &caller.tenant)?;
+    let size = share.as_ref().map_or(0, Share::bytes);
+    if let Some(share) = share {
         // A request has one answer.
         let _ = answer.set(share);
     }
-    result(id.0, outcome)
+    aside(usize::try_from(size).unwrap_or_default(), || result(id.0, outcome))
 }
 
 /// The same with its output as progress, as it comes.

@@ -63,7 +63,7 @@ pub(crate) fn request_of(
 const MOMENT: usize = 256 << 10;
 
 /// Reads or writes so much JSON; what takes longer than a moment keeps no other request of this thread waiting.
-fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+pub(crate) fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     if bytes > MOMENT { block_in_place(work) } else { work() }
 }
 

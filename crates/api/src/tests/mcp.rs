@@ -5,6 +5,10 @@ use super::{callers::with_key_of, *};
 impl Service {
     /// The answer to a message, with its HTTP status.
     async fn message(&self, key: Option<&str>, message: Value) -> (StatusCode, Value) {
+        self.message_of(key, message.to_string()).await
+    }
+
+    async fn message_of(&self, key: Option<&str>, message: String) -> (StatusCode, Value) {
         let request = Request::post("/mcp")
             .header("content-type", "application/json")
             .header("host", "127.0.0.1")
@@ -12,7 +16,7 @@ impl Service {
         let request = key
             .into_iter()
             .fold(request, |request, key| request.header("authorization", format!("Bearer {key}")));
-        let response = self.send(request.body(message.to_string().into()).unwrap()).await;
+        let response = self.send(request.body(message.into()).unwrap()).await;
         let (status, body) = (response.status(), bytes_of(response).await);
         let text = std::str::from_utf8(&body).unwrap();
         // Alone or as the last of its events.
@@ -49,6 +53,26 @@ async fn parameters_that_do_not_fit_are_told_from_a_method_that_is_not_there() {
             assert_eq!(error["code"], code, "{method} {params}: {answer}");
             let message = error["message"].as_str().unwrap();
             assert!(message.contains(said), "{method} {params}: {message}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn arguments_that_do_not_fit_have_a_small_answer_however_large_they_are() {
+    with_service(async |service| {
+        let large = "x".repeat(20_000);
+        let repeated = format!(r#"{{"code": "", "input_data": {{"{large}": 1, "{large}": 2}}}}"#);
+        for (name, arguments) in [
+            ("list_data", json!({ &large: 1 }).to_string()),
+            ("upload_data", json!({ "key": "k", "content": "", "encoding": large }).to_string()),
+            ("execute_python", repeated),
+        ] {
+            let call = request("tools/call", json!({ "name": name, "arguments": {} })).to_string();
+            let call = call.replace(r#""arguments":{}"#, &format!(r#""arguments":{arguments}"#));
+            let answer = service.message_of(None, call).await.1;
+            assert_eq!(answer["result"]["isError"], true, "{name}: {answer}");
+            assert!(answer.to_string().len() < 2_000, "{name}: {answer}");
         }
     })
     .await;

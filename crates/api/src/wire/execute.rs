@@ -372,6 +372,10 @@ mod tests {
         assert!(answer.to_string().len() < 50_000);
         let (_, answer) = refused(&format!(r#"{{"code": ["{}"]}}"#, "ä".repeat(100_000))).await;
         assert!(answer.to_string().len() < 1_000);
+        let name = "\u{e000}".repeat(100_000);
+        let (_, answer) =
+            refused(&format!(r#"{{"code": "", "input_data": {{"{name}": 1, "{name}": 2}}}}"#)).await;
+        assert!(answer.to_string().len() < 5_000);
     }
 
     #[tokio::test]

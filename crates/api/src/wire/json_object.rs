@@ -15,7 +15,12 @@ use utoipa::{
 };
 
 use super::list::{each, items};
-use crate::{document, error::ApiError, json_check::check_text};
+use crate::{
+    clip::{ECHO, clip},
+    document,
+    error::ApiError,
+    json_check::check_text,
+};
 
 /// One thing wrong with a request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -179,7 +184,7 @@ impl<'a> JsonObject<'a> {
     pub(crate) fn finish_nested(mut self) -> Result<(), Vec<Mismatch>> {
         for (name, raw) in std::mem::take(&mut self.fields) {
             let mismatch = Mismatch::new("extra_forbidden", "Extra inputs are not permitted", raw);
-            self.errors.push(mismatch.within(clip(&name)));
+            self.errors.push(mismatch.within(clip(&name).into_owned()));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
     }
@@ -192,10 +197,7 @@ fn check_object(raw: &RawValue) -> Result<(), Mismatch> {
     Err(Mismatch::new("dict_type", "Input should be a valid dictionary", raw))
 }
 
-/// Longest input an error gives back whole, bytes.
-const ECHO: usize = 256;
-
-/// What came in, so that the client recognizes it; cut, so that a large request has no large error.
+/// What came in, so that the client recognizes it.
 fn echo(raw: &RawValue) -> Value {
     let text = raw.get();
     if text.len() <= ECHO {
@@ -203,13 +205,6 @@ fn echo(raw: &RawValue) -> Value {
     } else {
         json!(clip(text))
     }
-}
-
-fn clip(text: &str) -> String {
-    if text.len() <= ECHO {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(ECHO)])
 }
 
 /// The fields in order, their values unparsed; a name that appears twice is an error.

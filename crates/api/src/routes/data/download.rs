@@ -107,7 +107,10 @@ pub(crate) async fn get(
     let headers = response.headers_mut();
     headers.insert(header::ETAG, text(etag(&meta)));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if status != StatusCode::NOT_MODIFIED {
+    if status == StatusCode::NOT_MODIFIED {
+        // What a 200 would have (RFC 9110, section 8.6): to HEAD it would be told as 0.
+        headers.insert(header::CONTENT_LENGTH, meta.size.into());
+    } else {
         headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
         headers.insert(header::CONTENT_TYPE, text(meta.content_type.as_str().to_owned()));
     }

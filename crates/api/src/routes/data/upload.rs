@@ -24,12 +24,11 @@ use axum::{
 use bytes::Bytes;
 use engine::json::{Rules, StreamCheck};
 use futures_util::{Stream, StreamExt, stream};
-use mime::Mime;
 use store::{ContentType, InvalidContentType, Key, PutError, Space, Upload};
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
-use super::{Done, PathKey};
+use super::{super::is, Done, PathKey};
 use crate::{
     ApiConfig, App,
     body::{announced, must_be_plain},
@@ -224,12 +223,6 @@ pub(crate) async fn receive(
         check.finish().map_err(ApiError::MalformedJson)?;
     }
     Ok(upload)
-}
-
-/// Whatever its parameters are, and be they none: the runner, too, decides by this part whether code gets the value parsed.
-fn is(declared: &str, content_type: &Mime) -> bool {
-    let essence = declared.split_once(';').map_or(declared, |(essence, _)| essence);
-    essence.trim().eq_ignore_ascii_case(content_type.essence_str())
 }
 
 /// Bytes that come a chunk at a time.
