@@ -17,18 +17,12 @@ const SMALL: u64 = 64 << 10;
 /// What is handed on at a time.
 const PIECE: usize = 64 << 10;
 
-/// What a tenant's answer, which tells all of it so many times, holds of the memory for answers; none if it is small.
-pub(crate) fn share(
-    outcome: &Outcome,
-    times: u64,
-    budget: &Budget,
-    tenant: &Tenant,
-) -> Result<Option<Share>, ApiError> {
-    let size = times * size(outcome);
-    if size <= SMALL {
+/// What a tenant's answer of so many bytes holds of the memory for answers; none if it is small.
+pub(crate) fn share(bytes: u64, budget: &Budget, tenant: &Tenant) -> Result<Option<Share>, ApiError> {
+    if bytes <= SMALL {
         return Ok(None);
     }
-    budget.take(tenant, size).map(Some).map_err(|Exhausted| ApiError::AnswersUnread)
+    budget.take(tenant, bytes).map(Some).map_err(|Exhausted| ApiError::AnswersUnread)
 }
 
 /// For the answer with this share: rather longer than it will be, so that it needs not grow and so be there twice.
@@ -36,8 +30,8 @@ pub(crate) fn buffer(share: &Share) -> Vec<u8> {
     Vec::with_capacity(usize::try_from(share.bytes() + share.bytes() / 8).unwrap_or_default())
 }
 
-/// About what it takes as JSON.
-fn size(outcome: &Outcome) -> u64 {
+/// Bytes that it takes as JSON, or a little more.
+pub(crate) fn size(outcome: &Outcome) -> u64 {
     let base64 = |bytes: usize| bytes.div_ceil(3) * 4;
     let display = outcome.display.as_ref().map_or(0, |display| {
         let parts = [Some(&display.text), display.html.as_ref(), display.png.as_ref()];

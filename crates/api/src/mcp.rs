@@ -232,6 +232,15 @@ struct Call<'a> {
     context: &'a RequestContext<RoleServer>,
 }
 
+impl Call<'_> {
+    fn keep(&self, share: Option<Share>) {
+        if let Some(share) = share {
+            // A request has one answer.
+            let _ = self.answer.set(share);
+        }
+    }
+}
+
 impl Tools {
     async fn call(
         &self,

@@ -207,7 +207,7 @@ impl Conversation {
     pub(crate) async fn run(
         &mut self,
         parcel: &mut Parcel,
-        sink: &mut Sink,
+        sink: &mut Sink<'_>,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
     ) -> Collected {

@@ -18,7 +18,7 @@ use crate::{
     events::{Event, Observer},
     json::{Rules, StreamCheck},
     outcome::{Asked, CANCELLED, Outcome},
-    output::{Live, Sink},
+    output::{Live, Sink, Unread},
     phase::{Phase, Stopwatch},
     pool::{LaunchError, Lease, Want},
     request::ExecutionRequest,
@@ -52,24 +52,24 @@ impl Engine {
         self.execute_into(request, &mut Sink::kept()).await
     }
 
-    /// The same, but what the code prints goes to `live` as it comes, and is not in the outcome. Returns when all of it is taken.
-    pub async fn execute_live(&self, request: ExecutionRequest, live: Live) -> Result<Outcome, ExecuteError> {
-        let mut sink = Sink::Live(live);
-        let mut outcome = self.execute_into(request, &mut sink).await;
-        // The container and both turns are free by now.
+    /// The same, but what the code prints goes to `live` as it comes, and is not in the outcome. What of it is not taken yet comes
+    /// back; the container and both turns are free by then.
+    pub async fn execute_live(
+        &self,
+        request: ExecutionRequest,
+        mut live: Live,
+    ) -> (Result<Outcome, ExecuteError>, Unread) {
+        let mut outcome = self.execute_into(request, &mut Sink::Live(&mut live)).await;
         if let Ok(outcome) = &mut outcome {
             outcome.turn = None;
         }
-        if let Sink::Live(live) = sink {
-            live.finish().await;
-        }
-        outcome
+        (outcome, live.end())
     }
 
     async fn execute_into(
         &self,
         request: ExecutionRequest,
-        sink: &mut Sink,
+        sink: &mut Sink<'_>,
     ) -> Result<Outcome, ExecuteError> {
         let id = request.id;
         let arrived = Instant::now();
@@ -106,7 +106,7 @@ impl Engine {
         &self,
         mut request: ExecutionRequest,
         want: &Want,
-        sink: &mut Sink,
+        sink: &mut Sink<'_>,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
     ) -> Result<Outcome, ExecuteError> {

@@ -44,7 +44,7 @@ pub use self::{
     health::Unhealthy,
     large::LargeTurn,
     outcome::Outcome,
-    output::{Live, Output},
+    output::{Live, Output, Outputs, Unread},
     phase::Phase,
     pool::{LaunchError, PoolConfig},
     request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},

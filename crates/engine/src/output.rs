@@ -1,5 +1,10 @@
 //! Where what the code prints goes: into memory for the answer, or to a client that follows the run.
 
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
 use bytes::Bytes;
 use tokio::{
     sync::mpsc,
@@ -7,8 +12,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Pieces of at most 64 KiB that wait for a slow client before the code waits too.
+/// Pieces that wait for a slow client before the code waits too.
 const PIECES: usize = 8;
+/// Bytes of one, at most.
+const PIECE: usize = 64 << 10;
 
 /// What comes of a run while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,18 +31,74 @@ pub enum Output {
 /// Hands a run's output to whoever holds the other end, as it comes.
 ///
 /// Where it is not taken the code soon waits in its `print`. At the end of the code's time nothing waits any more: what is left,
-/// at most the output limit of each stream, is kept here until it is taken.
+/// at most the output limit of each stream, is kept here.
 #[derive(Debug)]
 pub struct Live {
     sender: mpsc::Sender<Output>,
     rest: Vec<Output>,
+    outputs: Weak<Mutex<mpsc::Receiver<Output>>>,
+}
+
+/// Where it is taken.
+#[derive(Debug)]
+pub struct Outputs(Arc<Mutex<mpsc::Receiver<Output>>>);
+
+/// What a run that is over has printed and nobody has taken yet.
+#[derive(Debug)]
+pub struct Unread(Live);
+
+impl Outputs {
+    /// The next piece; none once all has been told. Cancel safe.
+    pub async fn recv(&mut self) -> Option<Output> {
+        poll_fn(|cx| lock(&self.0).poll_recv(cx)).await
+    }
+}
+
+impl Unread {
+    /// About how many there are, and rather more.
+    pub fn bytes(&self) -> u64 {
+        let Live { sender, rest, .. } = &self.0;
+        let waiting = (sender.max_capacity() - sender.capacity()) * PIECE;
+        let size = |output: &Output| match output {
+            Output::Started => 0,
+            Output::Stdout(bytes) | Output::Stderr(bytes) => bytes.len(),
+        };
+        (waiting + rest.iter().map(size).sum::<usize>()) as u64
+    }
+
+    /// Returns when all of it is taken, or nobody is there to take it.
+    pub async fn deliver(self) {
+        for output in self.0.rest {
+            if self.0.sender.send(output).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Nobody gets it.
+    pub fn discard(self) {
+        if let Some(outputs) = self.0.outputs.upgrade() {
+            let mut outputs = lock(&outputs);
+            outputs.close();
+            while outputs.try_recv().is_ok() {}
+        }
+    }
+}
+
+fn lock(outputs: &Mutex<mpsc::Receiver<Output>>) -> MutexGuard<'_, mpsc::Receiver<Output>> {
+    outputs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Live {
     /// The two ends.
-    pub fn new() -> (Self, mpsc::Receiver<Output>) {
+    pub fn new() -> (Self, Outputs) {
         let (sender, receiver) = mpsc::channel(PIECES);
-        (Self { sender, rest: Vec::new() }, receiver)
+        let outputs = Arc::new(Mutex::new(receiver));
+        (Self { sender, rest: Vec::new(), outputs: Arc::downgrade(&outputs) }, Outputs(outputs))
+    }
+
+    pub(crate) fn end(self) -> Unread {
+        Unread(self)
     }
 
     async fn pass(&mut self, output: Output, patient_until: Instant, cancel: &CancellationToken) {
@@ -55,25 +118,16 @@ impl Live {
         }
         self.rest.push(output);
     }
-
-    /// Returns when everything is taken, or nobody is there to take it.
-    pub(crate) async fn finish(self) {
-        for output in self.rest {
-            if self.sender.send(output).await.is_err() {
-                return;
-            }
-        }
-    }
 }
 
 /// Takes the output of one execution.
 #[derive(Debug)]
-pub(crate) enum Sink {
+pub(crate) enum Sink<'a> {
     Kept { stdout: Vec<u8>, stderr: Vec<u8> },
-    Live(Live),
+    Live(&'a mut Live),
 }
 
-impl Sink {
+impl Sink<'_> {
     pub(crate) fn kept() -> Self {
         Self::Kept { stdout: Vec::new(), stderr: Vec::new() }
     }
@@ -114,30 +168,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_waited_for_until_the_end_of_the_time_and_loses_nothing() {
-        let (live, mut receiver) = Live::new();
-        let mut sink = Sink::Live(live);
-        let (began, cancel) = (Instant::now(), CancellationToken::new());
-        let until = began + Duration::from_secs(5);
-        for n in 0..PIECES + 3 {
-            sink.take(piece(n), until, &cancel).await;
-        }
-        assert_eq!(began.elapsed(), Duration::from_secs(5));
-        let Sink::Live(live) = sink else { unreachable!() };
-        let receive = async {
-            let mut received = Vec::new();
-            while let Some(output) = receiver.recv().await {
-                received.push(output);
+        for delivers in [true, false] {
+            let (mut live, mut outputs) = Live::new();
+            let mut sink = Sink::Live(&mut live);
+            let (began, cancel) = (Instant::now(), CancellationToken::new());
+            let until = began + Duration::from_secs(5);
+            for n in 0..PIECES + 3 {
+                sink.take(piece(n), until, &cancel).await;
             }
-            received
-        };
-        let ((), received) = tokio::join!(live.finish(), receive);
-        assert_eq!(received, (0..PIECES + 3).map(piece).collect::<Vec<_>>());
+            assert_eq!(began.elapsed(), Duration::from_secs(5));
+            let unread = live.end();
+            assert_eq!(unread.bytes(), (PIECES * PIECE) as u64 + 4, "8, 9 and 10 are kept");
+            let end = async { if delivers { unread.deliver().await } else { unread.discard() } };
+            let receive = async {
+                let mut received = Vec::new();
+                while let Some(output) = outputs.recv().await {
+                    received.push(output);
+                }
+                received
+            };
+            let ((), received) = tokio::join!(end, receive);
+            let all = if delivers { PIECES + 3 } else { 0 };
+            assert_eq!(received, (0..all).map(piece).collect::<Vec<_>>());
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_cancelled_run_waits_for_no_client() {
-        let (live, _receiver) = Live::new();
-        let mut sink = Sink::Live(live);
+        let (mut live, _outputs) = Live::new();
+        let mut sink = Sink::Live(&mut live);
         let (began, cancel) = (Instant::now(), CancellationToken::new());
         cancel.cancel();
         for n in 0..PIECES + 3 {
@@ -148,11 +207,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_has_left_hinders_nothing() {
-        let (live, receiver) = Live::new();
-        drop(receiver);
-        let mut sink = Sink::Live(live);
-        sink.take(piece(0), Instant::now() + Duration::from_secs(5), &CancellationToken::new()).await;
-        let Sink::Live(live) = sink else { unreachable!() };
-        live.finish().await;
+        let (mut live, outputs) = Live::new();
+        drop(outputs);
+        let soon = Instant::now() + Duration::from_secs(5);
+        Sink::Live(&mut live).take(piece(0), soon, &CancellationToken::new()).await;
+        live.end().deliver().await;
     }
 }

@@ -9,7 +9,7 @@ use store::Key;
 
 use super::Call;
 use crate::{
-    answer::pieces,
+    answer::{pieces, share},
     clip::clip,
     error::ApiError,
     routes::{
@@ -75,5 +75,9 @@ pub(super) fn list_data(call: Call<'_>) -> Result<CallToolResult, ApiError> {
     let page = call.caller.space(&call.app.store)?.page(None, MOST_LISTED + 1);
     let more = page.len() > MOST_LISTED;
     let listed: Vec<Listed> = page.into_iter().take(MOST_LISTED).map(Listed::from).collect();
-    Ok(CallToolResult::structured(json!({ "data": listed, "more": more })))
+    let data = json!({ "data": listed, "more": more });
+    // As text and as structured content.
+    let size = 2 * data.to_string().len() as u64;
+    call.keep(share(size, &call.app.answers, &call.caller.tenant)?);
+    Ok(CallToolResult::structured(data))
 }

@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use engine::{ExecuteError, ExecutionRequest, Live, Omitted, Outcome, Output, Status};
+use engine::{ExecuteError, ExecutionRequest, Live, Omitted, Outcome, Output, Outputs, Status};
 use rmcp::{
     Peer, RoleServer,
     model::{CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken},
 };
 use serde_json::{Value, json};
-use tokio::{
-    sync::mpsc::Receiver,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::Call;
 use crate::{
     answer,
-    budget::Share,
     error::ApiError,
     routes::execute::{aside, request_of},
     wire::{Utf8, execute},
@@ -34,7 +30,7 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// Runs code. Text for the model, the whole answer as structured content, figures as images.
 pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, ApiError> {
-    let Call { app, caller, arguments, answer, id, context } = call;
+    let Call { app, caller, arguments, id, context, .. } = call;
     caller.count_execution()?;
     let request = request_of(app, caller, id.0, arguments.as_bytes())?;
     let outcome = match context.meta.get_progress_token() {
@@ -42,13 +38,9 @@ pub(super) async fn execute_python(call: Call<'_>) -> Result<CallToolResult, Api
         None => app.engine.execute(request).await?,
     };
     // As text and as structured content.
-    let share = answer::share(&outcome, 2, &app.answers, &caller.tenant)?;
-    let size = share.as_ref().map_or(0, Share::bytes);
-    if let Some(share) = share {
-        // A request has one answer.
-        let _ = answer.set(share);
-    }
-    aside(usize::try_from(size).unwrap_or_default(), || result(id.0, outcome))
+    let size = 2 * answer::size(&outcome);
+    call.keep(answer::share(size, &app.answers, &caller.tenant)?);
+    aside(usize::try_from(size).unwrap_or(usize::MAX), || result(id.0, outcome))
 }
 
 /// The same with its output as progress, as it comes.
@@ -59,12 +51,16 @@ async fn follow(
     peer: &Peer<RoleServer>,
 ) -> Result<Outcome, ExecuteError> {
     let (live, outputs) = Live::new();
-    let run = app.engine.execute_live(request, live);
+    let run = async {
+        let (outcome, unread) = app.engine.execute_live(request, live).await;
+        unread.deliver().await;
+        outcome
+    };
     let (outcome, [stdout, stderr]) = tokio::join!(run, tell(outputs, token, peer));
     Ok(Outcome { stdout, stderr, ..outcome? })
 }
 
-async fn tell(mut outputs: Receiver<Output>, token: ProgressToken, peer: &Peer<RoleServer>) -> [String; 2] {
+async fn tell(mut outputs: Outputs, token: ProgressToken, peer: &Peer<RoleServer>) -> [String; 2] {
     let (mut decoders, mut texts) = ([Utf8::default(), Utf8::default()], [String::new(), String::new()]);
     let mut decode = |output: Output| {
         let (stream, bytes) = match output {

@@ -96,7 +96,7 @@ pub(crate) async fn execute(
 ) -> Result<Response, ApiError> {
     let (id, tenant) = (request.id, request.tenant.clone());
     let mut outcome = app.engine.execute(request).await?;
-    let share = answer::share(&outcome, 1, &app.answers, &tenant)?;
+    let share = answer::share(answer::size(&outcome), &app.answers, &tenant)?;
     let turn = outcome.turn.take();
     let answer = execute::Response::new(id, outcome);
     let Some(share) = share else { return Ok((NOT_STORED, Json(answer)).into_response()) };

@@ -16,6 +16,7 @@ use super::data::Done;
 use crate::{
     App,
     caller::Caller,
+    clip::clip,
     document::{self, answers},
     error::ApiError,
 };
@@ -96,6 +97,6 @@ pub(crate) async fn cancel(
     // The one way to be refused is not to be UTF-8.
     let text = id.map_or_else(|_| char::REPLACEMENT_CHARACTER.to_string(), |Path(id)| id);
     let id = Uuid::try_parse(&text).ok().filter(|id| app.engine.cancel(&caller.tenant, *id));
-    let id = id.ok_or(ApiError::NoExecution(text))?;
+    let id = id.ok_or_else(|| ApiError::NoExecution(clip(&text).into_owned()))?;
     Ok((StatusCode::ACCEPTED, Json(Done { message: format!("Execution '{id}' is being cancelled") })))
 }

@@ -14,11 +14,11 @@ use crate::{
     phase::{Phase, Stopwatch},
 };
 
-pub(super) struct Collecting<'a, 'o> {
+pub(super) struct Collecting<'a, 'o, 'l> {
     conversation: &'a mut Conversation,
     parcel: &'a mut Parcel,
     collected: &'a mut Collected,
-    sink: &'a mut Sink,
+    sink: &'a mut Sink<'l>,
     cancel: &'a CancellationToken,
     stopwatch: &'a mut Stopwatch<'o>,
     /// For the code, or until it starts.
@@ -42,12 +42,12 @@ enum Step {
     Overdue,
 }
 
-impl<'a, 'o> Collecting<'a, 'o> {
+impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
     pub(super) fn begin(
         conversation: &'a mut Conversation,
         parcel: &'a mut Parcel,
         collected: &'a mut Collected,
-        sink: &'a mut Sink,
+        sink: &'a mut Sink<'l>,
         cancel: &'a CancellationToken,
         stopwatch: &'a mut Stopwatch<'o>,
     ) -> Self {

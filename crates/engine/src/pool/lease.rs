@@ -32,7 +32,7 @@ impl Lease {
     pub(crate) async fn run(
         mut self,
         parcel: &mut Parcel,
-        sink: &mut Sink,
+        sink: &mut Sink<'_>,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
     ) -> (Collected, Container) {

@@ -13,20 +13,19 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use engine::{ExecuteError, Live, Outcome, Output, Tenant};
+use engine::{Live, Outcome, Output, Outputs};
 use futures_util::{StreamExt, stream};
 use telemetry::traces::RequestTrace;
 use tokio::{
-    sync::mpsc::Receiver,
     task::JoinError,
     time::{Instant, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Asked, NOT_STORED};
+use super::{Asked, NOT_STORED, aside};
 use crate::{
     App, answer,
-    budget::{Budget, Share},
+    budget::Share,
     document::{self, answers},
     error::ApiError,
     wire::{event_schema::StreamEvent, events::Events, execute},
@@ -36,7 +35,8 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERED_AT_MOST: usize = 64 << 10;
 
-type Run = AbortOnDropHandle<Result<Outcome, ExecuteError>>;
+type Ended = Result<(Outcome, Option<Share>), ApiError>;
+type Run = AbortOnDropHandle<Ended>;
 
 /// Runs code and tells what happens as it happens.
 ///
@@ -69,21 +69,31 @@ pub(crate) async fn stream(
 ) -> Result<Response, ApiError> {
     let (id, tenant) = (request.id, request.tenant.clone());
     let keep_alive = app.config.keep_alive;
-    let answers = app.answers.clone();
     let (live, mut outputs) = Live::new();
     let run = trace.follow(async move {
-        let _share = share;
-        app.engine.execute_live(request, live).await
+        let (outcome, unread) = app.engine.execute_live(request, live).await;
+        drop(share);
+        let outcome = outcome?;
+        // The run holds nothing any more: what its client has not taken yet is an answer's.
+        match answer::share(unread.bytes() + answer::size(&outcome), &app.answers, &tenant) {
+            Ok(share) => {
+                unread.deliver().await;
+                Ok((outcome, share))
+            }
+            Err(refused) => {
+                unread.discard();
+                Err(refused)
+            }
+        }
     });
     let run: Run = AbortOnDropHandle::new(tokio::spawn(run));
     let Some(first) = outputs.recv().await else {
         // Nothing has started.
-        let outcome = ended(run.await)?;
+        let (outcome, _) = ended(run.await)?;
         return Ok(respond(stream::iter(Events::new(id).finish(outcome)), keep_alive));
     };
-    let events = Events::new(id);
     let following =
-        Following { run: Some(run), outputs, next: Some(first), events, answers, tenant, share: None };
+        Following { run: Some(run), outputs, next: Some(first), events: Events::new(id), share: None };
     let steps = stream::unfold(following, Following::step);
     Ok(respond(steps.flat_map(stream::iter), keep_alive))
 }
@@ -100,12 +110,10 @@ fn respond(
 struct Following {
     /// None once it is told to its end.
     run: Option<Run>,
-    outputs: Receiver<Output>,
+    outputs: Outputs,
     /// Received already.
     next: Option<Output>,
     events: Events,
-    answers: Budget,
-    tenant: Tenant,
     /// Of what is told at the end.
     share: Option<Share>,
 }
@@ -118,13 +126,11 @@ impl Following {
             None => match self.outputs.recv().await {
                 Some(output) => self.events.tell(output),
                 None => {
-                    let outcome = ended(self.run.take()?.await);
-                    let last = match outcome.and_then(|outcome| {
-                        Ok((answer::share(&outcome, 1, &self.answers, &self.tenant)?, outcome))
-                    }) {
-                        Ok((share, outcome)) => {
+                    let last = match ended(self.run.take()?.await) {
+                        Ok((outcome, share)) => {
+                            let size = share.as_ref().map_or(0, Share::bytes);
                             self.share = share;
-                            self.events.finish(outcome)
+                            aside(usize::try_from(size).unwrap_or(usize::MAX), || self.events.finish(outcome))
                         }
                         Err(error) => self.events.fail(&error),
                     };
@@ -143,7 +149,7 @@ impl Following {
     }
 }
 
-fn ended(run: Result<Result<Outcome, ExecuteError>, JoinError>) -> Result<Outcome, ApiError> {
+fn ended(run: Result<Ended, JoinError>) -> Ended {
     // A panic is told by the panic hook.
-    Ok(run.map_err(|_| ApiError::Internal)??)
+    run.map_err(|_| ApiError::Internal)?
 }
