@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use keys::{Account, Keyring};
+use engine::Permit;
+use keys::{Account, Keyring, Pass};
 use store::{Space, SpaceName, Store};
 
 use crate::error::ApiError;
@@ -22,11 +23,30 @@ const PASSWORD: HeaderValue =
 
 /// The caller of a request: the account its key opens, or everybody's where there are no keys.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(Arc<Account>);
+pub(crate) struct Caller {
+    account: Arc<Account>,
+    /// None where there are no keys.
+    pass: Option<Pass>,
+}
 
 impl Caller {
     pub(crate) fn everyone() -> Self {
-        Self(Arc::new(Account::everyone()))
+        Self { account: Arc::new(Account::everyone()), pass: None }
+    }
+
+    fn with(pass: Pass) -> Self {
+        Self { account: Arc::clone(&pass.account), pass: Some(pass) }
+    }
+
+    /// An error if the key has been removed since: what it asked for has taken its time, and begins nothing any more.
+    pub(crate) fn still_may(&self) -> Result<(), ApiError> {
+        if self.pass.as_ref().is_none_or(Pass::is_in_force) { Ok(()) } else { Err(ApiError::UnknownKey) }
+    }
+
+    /// The same for what waits for its turn.
+    pub(crate) fn permit(&self) -> Permit {
+        let caller = self.clone();
+        Permit::new(move || caller.still_may().is_ok())
     }
 
     /// The caller's own part of the store.
@@ -41,7 +61,7 @@ impl Deref for Caller {
     type Target = Account;
 
     fn deref(&self) -> &Account {
-        &self.0
+        &self.account
     }
 }
 
@@ -62,8 +82,8 @@ pub(crate) async fn identify(
     let caller = match keyring {
         None => Some(Caller::everyone()),
         Some(_) if is_open(request.extensions().get()) => None,
-        Some(keyring) => match account(&keyring, request.headers(), bearer) {
-            Ok(account) => Some(Caller(account)),
+        Some(keyring) => match open(&keyring, request.headers(), bearer) {
+            Ok(pass) => Some(Caller::with(pass)),
             Err(error) => return error.into_response(),
         },
     };
@@ -85,7 +105,7 @@ pub(crate) async fn identify_reader(
     next: Next,
 ) -> Response {
     let either = |authorization: &str| bearer(authorization).or_else(|| password(authorization));
-    let known = keyring.map(|keyring| account(&keyring, request.headers(), either));
+    let known = keyring.map(|keyring| open(&keyring, request.headers(), either));
     request.headers_mut().remove(header::AUTHORIZATION);
     match known {
         None | Some(Ok(_)) => next.run(request).await,
@@ -101,15 +121,15 @@ fn is_open(route: Option<&MatchedPath>) -> bool {
     route.map(MatchedPath::as_str).is_some_and(|route| OPEN.contains(&route))
 }
 
-fn account(
+fn open(
     keyring: &Keyring,
     headers: &HeaderMap,
     key: impl Fn(&str) -> Option<String>,
-) -> Result<Arc<Account>, ApiError> {
+) -> Result<Pass, ApiError> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(authorization), None) = (sent.next(), sent.next()) else { return Err(ApiError::NoKey) };
     let key = authorization.to_str().ok().and_then(key).ok_or(ApiError::NoKey)?;
-    keyring.account(&key).ok_or(ApiError::UnknownKey)
+    keyring.open(&key).ok_or(ApiError::UnknownKey)
 }
 
 fn bearer(authorization: &str) -> Option<String> {

@@ -97,6 +97,7 @@ impl ApiError {
             Self::BadRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Execute(error) => match error {
+                ExecuteError::Forbidden => StatusCode::UNAUTHORIZED,
                 ExecuteError::Admission(_) | ExecuteError::NotStarted | ExecuteError::Lost(_) => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
@@ -120,7 +121,9 @@ impl ApiError {
     fn detail(&self) -> serde_json::Value {
         match self {
             Self::NoKey => json!("Send your key with the header 'Authorization: Bearer KEY'"),
-            Self::UnknownKey => json!("The key is not, or no longer, known"),
+            Self::UnknownKey | Self::Execute(ExecuteError::Forbidden) => {
+                json!("The key is not, or no longer, known")
+            }
             Self::RateExceeded(error) => json!(capitalized(error)),
             Self::NoSuchRoute => json!("Not Found"),
             Self::MethodNotAllowed => json!("Method Not Allowed"),
@@ -266,7 +269,7 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if matches!(self, Self::NoKey | Self::UnknownKey) {
+        if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Self::BadRange { size } = self

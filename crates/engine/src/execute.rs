@@ -30,6 +30,9 @@ pub enum ExecuteError {
     /// Turned away.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
+    /// Whoever asked for it had lost the right to when it could start.
+    #[error("it may not start any more")]
+    Forbidden,
     /// There was no container to run in.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -118,6 +121,9 @@ impl Engine {
         let Some(mut lease) = self.lease(want, cancel).await? else {
             return Ok(Outcome::cancelled());
         };
+        if !request.permit.holds() {
+            return Err(ExecuteError::Forbidden);
+        }
         stopwatch.enter(Phase::Send);
         let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =

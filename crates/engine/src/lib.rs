@@ -47,7 +47,7 @@ pub use self::{
     output::{Live, Output, Outputs, Unread},
     phase::Phase,
     pool::{LaunchError, PoolConfig},
-    request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Timeout},
+    request::{Bounds, ExecutionRequest, MIN_MEMORY, Memory, OutOfRange, Permit, Timeout},
     returns::ReturnLimits,
     tenant::{InvalidTenant, Tenant},
 };

@@ -1,6 +1,6 @@
 //! A validated execution request. Nothing downstream checks its fields again.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use serde_json::value::RawValue;
 use store::Space;
@@ -33,6 +33,29 @@ pub struct ExecutionRequest {
     pub files: InputFiles,
     /// Uploaded data that the code may read: its tenant's.
     pub data: Option<Space>,
+    /// Asked when the code is about to start.
+    pub permit: Permit,
+}
+
+/// Whether an execution may still start when it could: whoever asked for it may have lost the right meanwhile.
+#[derive(Clone, Default)]
+pub struct Permit(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Permit {
+    /// As this says then.
+    pub fn new(holds: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(holds)))
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.0.as_ref().is_none_or(|holds| holds())
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit(..)")
+    }
 }
 
 impl ExecutionRequest {
@@ -50,6 +73,7 @@ impl ExecutionRequest {
             args: Vec::new(),
             files: InputFiles::default(),
             data: None,
+            permit: Permit::default(),
         }
     }
 }
@@ -151,14 +175,14 @@ impl Bounds {
     }
 }
 
-impl std::fmt::Display for Timeout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} s", self.0.as_secs_f64())
     }
 }
 
-impl std::fmt::Display for Memory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ByteSize(self.0).fmt(f)
     }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     AdmissionError, Bounds, Engine, EngineConfig, ExecuteError, ExecutionRequest, FilePath, InputFile,
-    InputFiles, Outcome, ReturnLimits, Status, Tenant,
+    InputFiles, Outcome, Permit, ReturnLimits, Status, Tenant,
     driver::{Driver, process::ProcessDriver},
 };
 
@@ -59,6 +59,7 @@ fn request(engine: &Engine, code: &str) -> ExecutionRequest {
         args: Vec::new(),
         files: InputFiles::default(),
         data: None,
+        permit: Permit::default(),
     }
 }
 

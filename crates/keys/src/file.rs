@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn opens(file: &KeysFile, key: &str) -> bool {
-        file.keyring().account(key).is_some()
+        file.keyring().open(key).is_some()
     }
 
     fn folder_with(text: &str) -> (TempDir, PathBuf) {

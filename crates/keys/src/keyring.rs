@@ -24,6 +24,22 @@ struct Keys {
     accounts: HashMap<Tenant, Arc<Account>>,
 }
 
+/// What a key has opened, and whether it still would.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// As it was then.
+    pub account: Arc<Account>,
+    digest: Digest,
+    keyring: Keyring,
+}
+
+impl Pass {
+    /// Whether the key is in force, and its tenant's, now.
+    pub fn is_in_force(&self) -> bool {
+        self.keyring.find(&self.digest).is_some_and(|account| account.tenant == self.account.tenant)
+    }
+}
+
 /// How many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
@@ -58,12 +74,16 @@ impl Keyring {
     }
 
     /// What a key opens. Takes the same time for every key, known or not.
-    pub fn account(&self, key: &str) -> Option<Arc<Account>> {
-        let presented = Digest::of(key);
+    pub fn open(&self, key: &str) -> Option<Pass> {
+        let digest = Digest::of(key);
+        Some(Pass { account: self.find(&digest)?, digest, keyring: self.clone() })
+    }
+
+    fn find(&self, presented: &Digest) -> Option<Arc<Account>> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = u64::MAX;
         for (index, (digest, _)) in (0..).zip(&keys.digests) {
-            found.conditional_assign(&index, digest.ct_eq(&presented));
+            found.conditional_assign(&index, digest.ct_eq(presented));
         }
         let (_, account) = keys.digests.get(usize::try_from(found).ok()?)?;
         Some(Arc::clone(account))
@@ -85,7 +105,7 @@ mod tests {
     }
 
     fn tenant_of(keyring: &Keyring, key: &str) -> Option<String> {
-        keyring.account(key).map(|account| account.tenant.to_string())
+        keyring.open(key).map(|pass| pass.account.tenant.to_string())
     }
 
     #[test]
@@ -95,17 +115,21 @@ mod tests {
         let tenants = ["k0", "k1", "k2"].map(|key| tenant_of(&keyring, key).unwrap());
         assert_eq!(tenants, ["a", "b", "a"]);
         for none in ["", "k", "k3", "k0 ", "K0", &Digest::of("k0").to_hex()] {
-            assert!(keyring.account(none).is_none(), "{none}");
+            assert!(keyring.open(none).is_none(), "{none}");
         }
         assert_eq!(keyring.count(), Count { tenants: 2, keys: 3 });
-        assert!(Keyring::default().account("k0").is_none());
+        assert!(Keyring::default().open("k0").is_none());
     }
 
     #[test]
     fn a_new_version_replaces_all_keys_and_a_bad_one_changes_nothing() {
         let keyring = Keyring::parse(&(line("a", "k0", "") + &line("b", "k1", ""))).unwrap();
         let clone = keyring.clone();
+        let (removed, moved) = (keyring.open("k0").unwrap(), keyring.open("k1").unwrap());
+        keyring.replace(&(line("b", "k0", "") + &line("b", "k1", ""))).unwrap();
+        assert!(!removed.is_in_force() && moved.is_in_force(), "the first is another tenant's now");
         keyring.replace(&line("a", "k2", "")).unwrap();
+        assert!(!removed.is_in_force() && !moved.is_in_force() && clone.open("k2").unwrap().is_in_force());
         assert_eq!(["k0", "k1", "k2"].map(|key| tenant_of(&clone, key)), [None, None, Some("a".to_owned())]);
         assert_eq!(keyring.replace(&(line("c", "k3", "") + "?")).unwrap_err().0, 2);
         assert_eq!(["k2", "k3"].map(|key| tenant_of(&clone, key)), [Some("a".to_owned()), None]);
@@ -115,7 +139,7 @@ mod tests {
     fn all_keys_of_a_tenant_share_its_rate_and_a_change_of_the_file_does_not_refill_it() {
         let both = line("a", "k0", "rate=1/m") + &line("a", "k1", "rate=1/m");
         let keyring = Keyring::parse(&(both.clone() + &line("b", "k2", "rate=1/m"))).unwrap();
-        let count = |key: &str| keyring.account(key).unwrap().count_execution().is_ok();
+        let count = |key: &str| keyring.open(key).unwrap().account.count_execution().is_ok();
         assert!(count("k0") && !count("k1") && count("k2"));
         keyring.replace(&both).unwrap();
         assert!(!count("k0") && !count("k1"));

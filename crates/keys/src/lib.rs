@@ -23,7 +23,7 @@ mod rate;
 pub use self::{
     account::Account,
     file::{KeysFile, KeysFileError},
-    keyring::{Count, Keyring},
+    keyring::{Count, Keyring, Pass},
     limits::{InvalidLimit, Limits},
     line::InvalidLine,
     new_key::{NewKey, NoRandomness},

@@ -48,7 +48,7 @@ mod tests {
         let line = key.line(&tenant);
         assert!(!line.contains(&key.as_str()[4..]), "{line}");
         let keyring = Keyring::parse(&line).unwrap();
-        assert_eq!(keyring.account(key.as_str()).unwrap().tenant, tenant);
-        assert!(keyring.account(other.as_str()).is_none());
+        assert_eq!(keyring.open(key.as_str()).unwrap().account.tenant, tenant);
+        assert!(keyring.open(other.as_str()).is_none());
     }
 }

@@ -47,6 +47,7 @@ pub(super) async fn upload_data(call: Call<'_>) -> Result<CallToolResult, ApiErr
         },
     };
     let content_type = content_type.unwrap_or_else(|| usual_type.to_string());
+    call.caller.still_may()?;
     let space = call.caller.space(&call.app.store)?;
     let mut body = Body::from_stream(pieces(bytes.into())).into_data_stream();
     let meta = receive(&call.app.config, &space, &key, content_type, &mut body).await?.commit().await?;

@@ -56,7 +56,7 @@ pub(crate) fn request_of(
 ) -> Result<ExecutionRequest, ApiError> {
     let parse = || execute::request(json, id, caller, app.engine.bounds(), app.config.max_code_size);
     let request = aside(json.len(), parse)?;
-    Ok(ExecutionRequest { data: Some(caller.space(&app.store)?), ..request })
+    Ok(ExecutionRequest { data: Some(caller.space(&app.store)?), permit: caller.permit(), ..request })
 }
 
 /// So many bytes of JSON are read or written in a moment.

@@ -248,6 +248,49 @@ async fn a_key_that_is_removed_from_the_file_stops_working_and_a_new_one_begins_
 }
 
 #[tokio::test]
+async fn a_key_that_is_removed_starts_nothing_that_it_had_asked_for_before() {
+    let ((old, old_line), (new, new_line)) = (key_of("a", ""), key_of("a", ""));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    fs::write(&path, old_line + &new_line).unwrap();
+    let mut file = KeysFile::open(path.clone()).unwrap();
+    with(Some(file.keyring().clone()), 1, 4, Traces::default(), async |service| {
+        let code = |code: &str| json!({ "code": code }).to_string();
+        let long = code("import time; time.sleep(1)");
+        let runs = service.json_as(&new, "POST", "/execute_code", &long);
+        let asked = async |path: &str, body: Body| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            json_of(service.send_as(&old, "POST", path, body).await).await.0
+        };
+        let slow = |text: String| {
+            let (begin, end) = text.split_at(1);
+            let parts = [(0, begin.to_owned()), (150, end.to_owned())];
+            Body::from_stream(stream::iter(parts).then(async |(pause, part)| {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                Ok::<_, std::io::Error>(part)
+            }))
+        };
+        let removed = async {
+            tokio::time::sleep(Duration::from_millis(180)).await;
+            fs::write(&path, &new_line).unwrap();
+            file.reload().unwrap();
+        };
+        let (first, waits, streams, comes, uploads, ()) = tokio::join!(
+            runs,
+            asked("/execute_code", code("1").into()),
+            asked("/execute_code/stream", code("1").into()),
+            asked("/execute_code", slow(code("1"))),
+            asked("/upload_data/k", slow("12".to_owned())),
+            removed,
+        );
+        assert_eq!((first.0, first.1["status"].as_str()), (StatusCode::OK, Some("ok")));
+        assert_eq!([waits, streams, comes, uploads], [StatusCode::UNAUTHORIZED; 4]);
+        assert_eq!(service.json_as(&new, "GET", "/data", "").await, (StatusCode::OK, json!([])));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_calls_is_known_outside_but_not_where_nobody_was_asked() {
     let (key, line) = key_of("a", "");
     with_lines(&line, async |service| {

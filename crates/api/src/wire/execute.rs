@@ -1,6 +1,6 @@
 //! `POST /execute_code`: its request and its response.
 
-use engine::{Bounds, ExecutionRequest, Outcome};
+use engine::{Bounds, ExecutionRequest, Outcome, Permit};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use utoipa::{
@@ -100,6 +100,7 @@ pub(crate) fn request(
         args,
         files,
         data: None,
+        permit: Permit::default(),
     })
 }
 

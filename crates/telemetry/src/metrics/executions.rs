@@ -12,7 +12,7 @@ use prometheus_client::{
 
 use super::label::{Buckets, ByLabel, counter, counters, durations, gauges};
 
-const REFUSALS: [&str; 3] = ["queue_full", "queue_timeout", "draining"];
+const REFUSALS: [&str; 4] = ["queue_full", "queue_timeout", "draining", "key_removed"];
 const FAILURES: [&str; 4] = ["no_container", "not_started", "lost", "pack"];
 
 #[derive(Debug)]
@@ -124,6 +124,7 @@ impl Executions {
             ExecuteError::Admission(AdmissionError::QueueFull { .. }) => (&self.refused, "queue_full"),
             ExecuteError::Admission(AdmissionError::QueueTimeout { .. }) => (&self.refused, "queue_timeout"),
             ExecuteError::Admission(AdmissionError::Draining) => (&self.refused, "draining"),
+            ExecuteError::Forbidden => (&self.refused, "key_removed"),
             ExecuteError::Launch(_) => (&self.failed, "no_container"),
             ExecuteError::NotStarted => (&self.failed, "not_started"),
             ExecuteError::Lost(_) => (&self.failed, "lost"),

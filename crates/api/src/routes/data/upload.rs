@@ -118,6 +118,7 @@ pub(crate) async fn upload(
     } else {
         receive(&app.config, &space, &key, declared, &mut request.into_body().into_data_stream()).await?
     };
+    caller.still_may()?;
     upload.commit().await?;
     Ok(Json(Done { message: format!("Data for key '{key}' uploaded successfully") }))
 }
