@@ -108,6 +108,7 @@ impl ApiError {
                 | ExecuteError::Pack(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Put(PutError::ValueTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Put(PutError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Put(PutError::StoreFull(_) | PutError::SpaceFull(_) | PutError::DiskFull) => {
                 StatusCode::INSUFFICIENT_STORAGE
             }
@@ -176,7 +177,8 @@ impl ApiError {
                 error @ (PutError::ValueTooLarge(_)
                 | PutError::StoreFull(_)
                 | PutError::SpaceFull(_)
-                | PutError::DiskFull),
+                | PutError::DiskFull
+                | PutError::TooSlow),
             ) => json!(capitalized(error)),
         }
     }

@@ -51,6 +51,10 @@ struct Reading {
     room: Option<(SpaceName, u64)>,
 }
 
+/// There is a newer version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outdated;
+
 /// There is no room for an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
@@ -99,14 +103,13 @@ impl Index {
         (state.spaces.values().map(|space| space.values.len()).sum(), state.taken)
     }
 
-    /// Makes a version visible and returns the one that lost, be it this one. Of two uploads at once the one that began later wins,
-    /// whichever ends first: the same as after a restart.
-    pub(crate) fn settle(&self, meta: Meta) -> Option<Meta> {
+    /// Makes a version visible and returns the one that it replaces. Not if there is a newer one, which would win at the next start.
+    pub(crate) fn settle(&self, meta: &Meta) -> Result<Option<Meta>, Outdated> {
         let mut state = self.state();
         let values = &mut state.spaces.entry(meta.space.clone()).or_default().values;
         match values.get(&meta.key) {
-            Some(current) if current.version > meta.version => Some(meta),
-            _ => values.insert(meta.key.clone(), meta),
+            Some(current) if current.version > meta.version => Err(Outdated),
+            _ => Ok(values.insert(meta.key.clone(), meta.clone())),
         }
     }
 
@@ -150,6 +153,16 @@ impl Index {
         state.newest = state.newest.max(meta.version);
         drop(state);
         self.hold(meta);
+    }
+
+    /// The same value under a version of now, which has its room.
+    pub(crate) fn renew(&self, meta: &Meta) -> Meta {
+        let renewed = Meta { version: self.next_version(), ..meta.clone() };
+        let mut state = self.state();
+        if let Some(room) = state.rooms.remove(&meta.version) {
+            state.rooms.insert(renewed.version, room);
+        }
+        renewed
     }
 
     /// The room that its upload has taken is the version's from now on, until [`Index::release_version`].

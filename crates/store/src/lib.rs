@@ -1,7 +1,7 @@
 //! Uploaded data: a key, a value, its content type; durable when acknowledged, replaced whole, bounded. Each tenant has a
 //! [`Space`] of its own.
 //!
-//! Every upload becomes one immutable object, named by a version that grows with time (UUIDv7). An index in memory,
+//! Every upload becomes one immutable object, named by a version that grows with time (UUIDv7): what ends last is newest. An index in memory,
 //! rebuilt at start from the objects' headers, says which version a key of a space has. So replacing a value is one map entry,
 //! readers go on with what they opened, and a crash at any moment leaves either version, whole:
 //!
@@ -23,6 +23,7 @@ use std::{
     future::Future,
     io,
     ops::Range,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -35,7 +36,10 @@ use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Pa
 use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
 
-use self::{header::Header, index::Index};
+use self::{
+    header::Header,
+    index::{Index, Outdated},
+};
 pub use self::{
     header::{ContentType, InvalidContentType, Meta},
     key::{InvalidKey, Key},
@@ -79,7 +83,7 @@ struct Shared {
     objects: LocalFileSystem,
     limits: StoreLimits,
     index: Index,
-    root: PathBuf,
+    root: Root,
     /// Versions that nobody shall see and the disk did not let go: replaced ones, and those of uploads that failed.
     stuck: Mutex<Vec<Meta>>,
     /// Held for as long as the store is open.
@@ -151,6 +155,7 @@ impl Store {
         let metas = read_all(&objects, folder, limits.ttl).await?;
         let index = Index::new(limits.data_limit);
         let root = folder.join(OBJECTS);
+        let root = disk_step(move || Root::of(root)).await.map_err(|error| unusable(folder, error))?;
         let shared = Shared { objects, limits, index, root, stuck: Mutex::default(), _lock: lock };
         shared.load(metas).await;
         let store = Self { shared: Arc::new(shared) };
@@ -223,7 +228,11 @@ impl Shared {
     async fn load(&self, metas: Vec<Meta>) {
         for meta in metas {
             self.index.adopt(&meta);
-            if let Some(loser) = self.index.settle(meta) {
+            let loser = match self.index.settle(&meta) {
+                Ok(older) => older,
+                Err(Outdated) => Some(meta),
+            };
+            if let Some(loser) = loser {
                 self.discard_later(loser).await;
             }
         }
@@ -243,6 +252,18 @@ impl Shared {
             outcome = self.delete(&meta).await.and(outcome);
         }
         outcome
+    }
+
+    /// Gives a value that nobody sees yet a newer version.
+    async fn renew(&self, meta: Meta) -> Result<Meta, object_store::Error> {
+        let renewed = self.index.renew(&meta);
+        let (from, to) = (object_path(meta.version), object_path(renewed.version));
+        if let Err(error) = in_time(self.objects.rename(&from, &to)).await {
+            self.discard_later(meta).await;
+            self.discard_later(renewed).await;
+            return Err(error);
+        }
+        Ok(renewed)
     }
 
     /// Deletes a version that nobody shall see: now, or with the next sweep.
@@ -272,25 +293,61 @@ impl Shared {
     /// Deletes the object of a version and gives its room back.
     async fn discard(&self, meta: &Meta) -> Result<(), object_store::Error> {
         match in_time(self.objects.delete(&object_path(meta.version))).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Ok(()) => {}
+            Err(object_store::Error::NotFound { .. }) => self.must_be_there().await?,
             Err(error) => return Err(error),
         }
         self.index.release_version(meta.version);
         Ok(())
     }
 
+    /// An error if it is not one file that is missing but the folder of all.
+    async fn must_be_there(&self) -> Result<(), object_store::Error> {
+        let root = self.root.clone();
+        disk_step(move || root.check()).await.map_err(disk_error)
+    }
+
     /// The same for a version whose upload may wait for the disk still: it will find nothing that it could make visible.
     async fn discard_unfinished(&self, meta: &Meta) -> Result<(), object_store::Error> {
-        let staged = self.root.join(format!("{}#1", meta.version));
+        let staged = self.root.path.join(format!("{}#1", meta.version));
         let removed = disk_step(move || match fs::remove_file(staged) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         });
-        removed
-            .await
-            .map_err(|error| object_store::Error::Generic { store: DATA_FOLDER, source: error.into() })?;
+        removed.await.map_err(disk_error)?;
         self.discard(meta).await
     }
+}
+
+/// The folder of all objects, which somebody may have taken away, or its disk.
+#[derive(Clone, Debug)]
+struct Root {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl Root {
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let identity = Self::identity(&path)?;
+        Ok(Self { path, identity })
+    }
+
+    fn identity(path: &Path) -> io::Result<(u64, u64)> {
+        fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match Self::identity(&self.path) {
+            Ok(identity) if identity == self.identity => Ok(()),
+            Ok(_) => Err(io::Error::other("the data folder is another one than at the start")),
+            Err(error) => Err(io::Error::other(format!("the data folder is gone: {error}"))),
+        }
+    }
+}
+
+fn disk_error(error: io::Error) -> object_store::Error {
+    object_store::Error::Generic { store: DATA_FOLDER, source: error.into() }
 }
 
 fn object_path(version: Uuid) -> ObjectPath {
@@ -345,7 +402,8 @@ async fn read_all(
     let mut listed = objects.list(None);
     while let Some(object) = in_time(listed.try_next()).await.map_err(|error| unusable(folder, error))? {
         let meta = match object.location.as_ref().parse::<Uuid>() {
-            Ok(version) if object.size >= Header::SIZE => {
+            // Behind the last version there would be none for an upload.
+            Ok(version) if object.size >= Header::SIZE && !version.is_max() => {
                 match in_time(objects.get_range(&object.location, 0..Header::SIZE)).await {
                     Ok(bytes) => Header::decode(&bytes)
                         .map(|header| header.meta(version, object.size - Header::SIZE, ttl)),

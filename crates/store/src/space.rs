@@ -120,6 +120,7 @@ impl Space {
                 }
                 // Deleted since the look-up, or replaced: look again.
                 Err(object_store::Error::NotFound { .. }) => {
+                    self.shared.must_be_there().await.map_err(ReadError)?;
                     self.shared.index.remove(&meta);
                     self.shared.index.release_version(meta.version);
                 }

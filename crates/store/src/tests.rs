@@ -230,6 +230,27 @@ async fn of_many_uploads_at_once_one_is_there_whole_and_still_after_a_restart() 
 }
 
 #[tokio::test]
+async fn of_two_uploads_at_once_the_one_that_ends_last_stays_and_still_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let begin = async |value: &'static [u8]| {
+        let mut upload =
+            store.upload(key("a"), ContentType::try_from("a/b".to_owned()).unwrap()).await.unwrap();
+        upload.write(&Bytes::from_static(value)).await.unwrap();
+        upload
+    };
+    let (first, second, third) = (begin(b"first").await, begin(b"second").await, begin(b"third").await);
+    let version = third.commit().await.unwrap().version;
+    assert!(first.commit().await.unwrap().version > version);
+    assert_eq!((get(&store, "a").await.unwrap(), files(&folder)), (b"first".to_vec(), 2));
+    second.commit().await.unwrap();
+    let used = Store { shared: Arc::clone(&store.shared) }.usage().bytes;
+    assert_eq!((used, files(&folder)), (Header::SIZE + 6, 1));
+    drop(store);
+    assert_eq!(get(&open(folder.path()).await, "a").await.unwrap(), b"second");
+}
+
+#[tokio::test]
 async fn an_upload_over_a_limit_is_refused_and_gives_its_room_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
@@ -307,6 +328,19 @@ async fn what_is_not_ours_or_of_another_version_is_never_deleted() {
 }
 
 #[tokio::test]
+async fn a_version_behind_which_there_is_none_is_not_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let version = put(&store, "a", b"1").await.unwrap().version;
+    drop(store);
+    let objects = folder.path().join("objects");
+    let last = objects.join(uuid::Uuid::max().to_string());
+    fs::rename(objects.join(version.to_string()), &last).unwrap();
+    let refused = Store::open(folder.path(), LIMITS).await;
+    assert!(matches!(refused, Err(OpenError::Foreign(path)) if path == last));
+}
+
+#[tokio::test]
 async fn what_is_no_file_among_the_values_is_no_value_that_is_missing_in_silence() {
     let makes: [fn(&Path); 3] = [
         |path| fs::create_dir(path).unwrap(),
@@ -325,6 +359,29 @@ async fn what_is_no_file_among_the_values_is_no_value_that_is_missing_in_silence
         {
             assert!(matches!(refused, Err(OpenError::Foreign(path)) if path == object));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_taken_away_is_an_error_and_its_values_are_there_when_it_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, "a", b"1").await.unwrap();
+    let (objects, away) = (folder.path().join("objects"), folder.path().join("away"));
+    for another in [false, true] {
+        fs::rename(&objects, &away).unwrap();
+        if another {
+            fs::create_dir(&objects).unwrap();
+        }
+        assert!(store.read(&key("a"), |meta| 0..meta.size).await.is_err());
+        assert!(matches!(put(&store, "b", b"2").await, Err(PutError::Write(_))));
+        assert!(store.delete(&key("a")).await.is_err() && store.clear().await.is_err());
+        if another {
+            fs::remove_dir(&objects).unwrap();
+        }
+        assert!(!objects.exists());
+        fs::rename(&away, &objects).unwrap();
+        assert_eq!(get(&store, "a").await.unwrap(), b"1");
     }
 }
 

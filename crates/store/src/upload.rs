@@ -8,10 +8,10 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 use uuid::Uuid;
 
 use crate::{
-    Shared,
+    Shared, disk_error,
     header::{ContentType, Header, Meta},
     in_time,
-    index::Full,
+    index::{Full, Outdated},
     key::Key,
     object_path,
     space::{Space, SpaceName},
@@ -68,6 +68,9 @@ pub enum PutError {
     /// The disk has no room left.
     #[error("the data disk is full")]
     DiskFull,
+    /// It has taken so long that it would have expired.
+    #[error("the upload took longer than values are kept")]
+    TooSlow,
     /// The disk does not do what is asked.
     #[error(transparent)]
     Write(object_store::Error),
@@ -105,8 +108,11 @@ async fn create(
     version: Uuid,
 ) -> Result<Box<dyn MultipartUpload>, object_store::Error> {
     let (shared, runtime) = (Arc::clone(shared), Handle::current());
-    let created =
-        spawn_blocking(move || runtime.block_on(shared.objects.put_multipart(&object_path(version))));
+    let created = spawn_blocking(move || {
+        // It would be made again where it is missing.
+        shared.root.check().map_err(disk_error)?;
+        runtime.block_on(shared.objects.put_multipart(&object_path(version)))
+    });
     in_time(async { created.await.map_err(object_store::Error::from)? }).await
 }
 
@@ -142,7 +148,10 @@ impl Upload {
     async fn complete(mut self) -> Result<Meta, PutError> {
         self.flush().await?;
         let Self { shared, mut target, version, header, mut room, .. } = self;
-        let meta = header.meta(version, room.bytes - Header::SIZE, shared.limits.ttl);
+        let mut meta = header.meta(version, room.bytes - Header::SIZE, shared.limits.ttl);
+        if meta.has_expired() {
+            return Err(PutError::TooSlow);
+        }
         shared.index.hold(&meta);
         room.bytes = 0;
         if let Err(error) = in_time(target.complete()).await {
@@ -150,10 +159,18 @@ impl Upload {
             shared.discard_later(meta).await;
             return Err(error.into());
         }
-        if let Some(loser) = shared.index.settle(meta.clone()) {
-            shared.discard_later(loser).await;
+        loop {
+            match shared.index.settle(&meta) {
+                Ok(older) => {
+                    if let Some(older) = older {
+                        shared.discard_later(older).await;
+                    }
+                    return Ok(meta);
+                }
+                // Somebody has begun and ended meanwhile. What ends last is what stays.
+                Err(Outdated) => meta = shared.renew(meta).await?,
+            }
         }
-        Ok(meta)
     }
 
     fn size(&self) -> u64 {

@@ -35,6 +35,16 @@ async fn an_expired_value_is_gone_for_readers_at_once_and_from_the_disk_with_the
 }
 
 #[tokio::test]
+async fn an_upload_that_takes_longer_than_its_value_would_be_kept_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, space) = open_with(&folder, Some(Duration::from_millis(100))).await;
+    let upload = space.upload(key("a"), ContentType::try_from("a/b".to_owned()).unwrap()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert!(matches!(upload.commit().await, Err(PutError::TooSlow)));
+    assert_eq!(store.usage().bytes, 0);
+}
+
+#[tokio::test]
 async fn an_expired_value_can_be_replaced_and_the_new_one_lives_its_own_time() {
     let folder = tempfile::tempdir().unwrap();
     let (store, space) = open_with(&folder, Some(Duration::from_millis(100))).await;

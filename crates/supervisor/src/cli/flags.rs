@@ -166,7 +166,7 @@ pub(crate) struct Flags {
     #[arg(long, env = "CODE_SANDBOX_DATA_LIMIT", default_value = "4g", value_name = "SIZE", value_parser = size("1", "1024t"))]
     data_limit: ByteSize,
 
-    /// How long after its upload an uploaded value is deleted, also one that is there already [default: never].
+    /// How long after its upload began a value is deleted, also one that is there already [default: never].
     #[arg(long, env = "CODE_SANDBOX_DATA_TTL", value_name = "TIME", value_parser = duration("1s", "3650days"))]
     data_ttl: Option<Seconds>,
 
