@@ -79,6 +79,8 @@ pub(crate) struct Remains {
     pub(crate) slot: Option<Slot>,
     /// Of a container whose execution has ended well: its runner waits for the end of it.
     pub(crate) pipe: Option<Conversation>,
+    /// The engine has not said whether it has made it: it may still be about to.
+    pub(crate) may_come: bool,
 }
 
 impl Container {
@@ -90,7 +92,8 @@ impl Container {
     ) -> Self {
         let name = ContainerName(format!("code-sandbox-run-{}", Uuid::now_v7().simple()));
         let id = user.id;
-        let remains = Remains { name: name.clone(), user: Some(user), slot: Some(slot), pipe: None };
+        let remains =
+            Remains { name: name.clone(), user: Some(user), slot: Some(slot), pipe: None, may_come: false };
         Self { name, user: id, since: Instant::now(), remains: Some(remains), reaper, observer }
     }
 
@@ -105,6 +108,13 @@ impl Container {
     /// When it was begun.
     pub(crate) fn since(&self) -> Instant {
         self.since
+    }
+
+    /// That the engine finds nothing to remove does not mean that nothing will be there.
+    pub(crate) fn may_come(&mut self) {
+        if let Some(remains) = &mut self.remains {
+            remains.may_come = true;
+        }
     }
 
     /// The reaper ends the pipe when it removes the container, and not before.

@@ -27,7 +27,7 @@ use self::{
 use crate::{
     archive,
     data::DataDesk,
-    driver::Pipe,
+    driver::{ContainerName, Driver, Ended, Pipe},
     large::{LargeAnswers, SMALL},
     output::Sink,
     phase::{Phase, Stopwatch},
@@ -130,6 +130,10 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
+    fn nothing(end: End) -> Self {
+        Self { result: None, returned: Returned::default(), took: Duration::ZERO, end }
+    }
+
     /// How much more may be taken of an answer.
     fn room(&self) -> usize {
         let taken = self.result.as_ref().map_or(0, Bytes::len) + self.returned.size();
@@ -137,19 +141,30 @@ impl Collected {
     }
 }
 
+/// The runner's container, and whom to ask about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Inspect<'a> {
+    pub(crate) driver: &'a dyn Driver,
+    pub(crate) container: &'a ContainerName,
+}
+
 /// How a conversation ended.
 #[derive(Debug)]
 pub(crate) enum End {
     /// With the runner's report.
     Finished(Finished),
-    /// Not in time, although the runner should have seen to that.
-    Overdue,
+    /// Not in time, although the runner should have seen to that. How its container is then.
+    Overdue(Ended),
     /// Cancelled, and the runner did not report in time.
     Cancelled,
-    /// The pipe broke, or nothing came in time, before the code started: nothing of it has run.
+    /// Nothing of the code has run, nor will it.
     NotStarted,
+    /// The pipe broke before the runner said that the code has started.
+    Unheard,
     /// The pipe broke without a report.
     Silent,
+    /// Whether and how the code ended nobody can tell, and why.
+    Lost(String),
     /// The runner said what no runner says.
     Garbled(Garbled),
 }
@@ -203,13 +218,15 @@ impl Conversation {
         let _ = time::timeout(GOING_LIMIT, gone).await;
     }
 
-    /// Sends the request and collects what comes back. Cancelling `cancel` has the runner kill the code and report.
+    /// Sends the request and collects what comes back. Cancelling `cancel` has the runner kill the code and report. `inspect`: for how the
+    /// container is when the runner says nothing.
     pub(crate) async fn run(
         &mut self,
         parcel: &mut Parcel,
         sink: &mut Sink<'_>,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
+        inspect: Inspect<'_>,
     ) -> Collected {
         let sent = tokio::select! {
             biased;
@@ -217,22 +234,15 @@ impl Conversation {
             sent = time::timeout(SEND_LIMIT, self.send(parcel)) => Some(sent),
         };
         let started = Instant::now();
-        let mut collected = Collected {
-            result: None,
-            returned: Returned::default(),
-            took: Duration::ZERO,
-            end: End::NotStarted,
-        };
-        match sent {
+        let mut collected = match sent {
             // What could not be written may have been refused: what the runner said about it is still to be read.
             Some(Ok(_)) => {
                 stopwatch.enter(Phase::Run);
-                let collecting = Collecting::begin(self, parcel, &mut collected, sink, cancel, stopwatch);
-                collected.end = collecting.run().await;
+                Collecting::begin(self, parcel, sink, cancel, stopwatch, inspect).run().await
             }
-            Some(Err(_)) => {}
-            None => collected.end = End::Cancelled,
-        }
+            Some(Err(_)) => Collected::nothing(End::NotStarted),
+            None => Collected::nothing(End::Cancelled),
+        };
         collected.took = started.elapsed();
         self.incoming.release();
         collected

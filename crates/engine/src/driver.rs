@@ -102,13 +102,29 @@ pub struct Ended {
     pub paused: bool,
 }
 
+impl DriverError {
+    /// The engine has not answered: what it was to do it may have done, or may be about to.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
+    }
+}
+
 /// Exit status of a process that SIGKILL has ended.
 const KILLED: i64 = 137;
+/// Of a runner whose pipe has ended before it had reported.
+const ABANDONED: i64 = 0;
+/// Of one that was told by somebody what no control plane says.
+const MISLED: i64 = 70;
 
 impl Ended {
     /// The kernel took the runner itself: a request as large as the memory, or processes smaller than it.
     pub(crate) fn was_taken_for_memory(self) -> bool {
         self.oom_killed && self.exit_code == Some(KILLED)
+    }
+
+    /// What was between the runner and us has broken, or somebody else has spoken to it. Code cannot end its runner so.
+    pub(crate) fn was_cut_off(self) -> bool {
+        !self.paused && matches!(self.exit_code, None | Some(ABANDONED | MISLED))
     }
 
     /// By somebody's hand: code cannot end its container's first process, and the kernel says when it has.

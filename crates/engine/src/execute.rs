@@ -1,11 +1,14 @@
 //! The way of one execution: acquire a container, send the code, collect the report.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use protocol::message::Status;
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -131,23 +134,30 @@ impl Engine {
                 .map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
             let running = shared.health.running();
-            let (collected, container) = lease.run(&mut parcel, sink, cancel, stopwatch).await;
+            let (collected, container) =
+                lease.run(&mut parcel, sink, cancel, stopwatch, &*shared.driver).await;
             drop(running);
             match collected.end {
                 End::Finished(_) => {
                     shared.health.confirm();
                     shared.pool.served(container.since());
                 }
-                End::Cancelled | End::Overdue => {}
-                End::NotStarted | End::Silent | End::Garbled(_) => shared.health.doubt(),
+                End::Cancelled | End::Overdue(_) => {}
+                End::NotStarted | End::Unheard | End::Silent | End::Lost(_) | End::Garbled(_) => {
+                    shared.health.doubt();
+                }
             }
-            if !matches!(collected.end, End::NotStarted) {
-                stopwatch.enter(Phase::Collect);
-                let outcome = self.judge(collected, sink.text(), asked, container.name()).await?;
-                stopwatch.finish();
-                return Ok(outcome);
-            }
-            if self.was_taken_for_memory(container.name()).await? {
+            let taken_for_memory = match collected.end {
+                End::NotStarted => false,
+                End::Unheard => self.was_taken_for_memory(container.name()).await?,
+                _ => {
+                    stopwatch.enter(Phase::Collect);
+                    let outcome = self.judge(collected, sink.text(), asked, container.name()).await?;
+                    stopwatch.finish();
+                    return Ok(outcome);
+                }
+            };
+            if taken_for_memory {
                 stopwatch.finish();
                 return Ok(Outcome::unreported(
                     Status::MemoryLimit,
@@ -183,20 +193,29 @@ impl Engine {
         Ok(Some(lease.inspect_err(|_| shared.health.doubt())?))
     }
 
-    /// Whether the kernel took a container in which the code has not started. An error if the engine does not answer: another
-    /// container would wait for it as long.
+    /// Whether the kernel took a container whose pipe broke before the code started in it. An error if that may have started all the
+    /// same: it would run a second time elsewhere.
     async fn was_taken_for_memory(&self, container: &ContainerName) -> Result<bool, ExecuteError> {
-        match self.shared.driver.inspect(container).await {
-            Err(error @ (DriverError::Unreachable { .. } | DriverError::Timeout { .. })) => {
-                Err(ExecuteError::Lost(error.to_string()))
+        match self.inspect_ended(container).await {
+            Err(DriverError::ContainerMissing) => Ok(false),
+            Err(error) => Err(ExecuteError::Lost(error.to_string())),
+            Ok(ended) if ended.was_cut_off() => {
+                Err(ExecuteError::Lost("its pipe broke when its code was to start".to_owned()))
             }
-            ended => Ok(ended.is_ok_and(Ended::was_taken_for_memory)),
+            Ok(ended) => Ok(ended.was_taken_for_memory()),
         }
     }
 
-    /// A container that cannot be asked is lost.
-    async fn inspect(&self, container: &ContainerName) -> Result<Ended, ExecuteError> {
-        self.shared.driver.inspect(container).await.map_err(|error| ExecuteError::Lost(error.to_string()))
+    /// How a container is whose pipe has ended: mostly because it has, which the engine may notice a little later.
+    async fn inspect_ended(&self, container: &ContainerName) -> Result<Ended, DriverError> {
+        for _ in 0..LOOKS {
+            let ended = self.shared.driver.inspect(container).await?;
+            if ended.exit_code.is_some() {
+                return Ok(ended);
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+        self.shared.driver.inspect(container).await
     }
 
     /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says.
@@ -214,22 +233,19 @@ impl Engine {
                 Ok(result) => Ok(Outcome::reported(finished, result, returned, output, asked)),
                 Err(error) => unreported(Status::Crashed, invalid(&error), output),
             },
-            End::Overdue => {
-                // The runner should have said so. If the engine does not even answer, neither is to blame.
-                if self.inspect(container).await?.paused {
-                    return Err(ExecuteError::Lost(
-                        "its container was paused while it was running".to_owned(),
-                    ));
-                }
-                unreported(Status::Timeout, asked.time_exceeded(), output)
+            End::Overdue(Ended { paused: true, .. }) => {
+                Err(ExecuteError::Lost("its container was paused while it was running".to_owned()))
             }
+            // The runner should have said so.
+            End::Overdue(_) => unreported(Status::Timeout, asked.time_exceeded(), output),
+            End::Lost(reason) => Err(ExecuteError::Lost(reason)),
             End::Cancelled => unreported(Status::Cancelled, CANCELLED.to_owned(), output),
             End::Garbled(garbled) => unreported(Status::Crashed, invalid(&garbled), output),
-            End::NotStarted => Err(ExecuteError::NotStarted),
+            End::NotStarted | End::Unheard => Err(ExecuteError::NotStarted),
             End::Silent => {
-                let ended = self.inspect(container).await?;
-                // A runner leaves with 0 when its pipe breaks: otherwise there is a report before that.
-                let Some(code) = ended.exit_code.filter(|code| *code != 0) else {
+                let ended = self.inspect_ended(container).await;
+                let ended = ended.map_err(|error| ExecuteError::Lost(error.to_string()))?;
+                let Some(code) = ended.exit_code.filter(|_| !ended.was_cut_off()) else {
                     return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
                 };
                 if ended.was_taken_for_memory() {
@@ -263,6 +279,9 @@ impl Drop for Watch<'_> {
     }
 }
 
+/// For an engine to notice that a container has ended.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Containers a request may lose before it is given up. Even a hand that kills one after the other rarely hits the next.
 const ATTEMPTS: u32 = 4;
 /// The runner encodes a hundred levels, in the object of all names. What it hands on of the code's process it does not check.

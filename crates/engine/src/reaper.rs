@@ -4,6 +4,7 @@
 //! Container dropped ──> bury: a calm moment, remove, retry with back-off ──> gone: slot and user come back
 //! sweep: ours, but nobody's ──┘            │
 //!                                          └─ resists, or the engine is away: quarantined: slot comes back, retries go on
+//! one that the engine may still be about to make is looked for a while longer
 //! ```
 
 use std::{sync::Arc, time::Duration};
@@ -31,6 +32,9 @@ const LAST_RETRY_WHILE_AWAY: Duration = Duration::from_secs(2);
 const QUARANTINE_AFTER: Duration = Duration::from_secs(3);
 /// Finds what no `Drop` could know of, such as a container whose create was answered too late.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// An engine that answers again does soon what was asked of it before. Within the time that a drain has for removals.
+const LATE_LOOKS: u32 = 5;
+const BETWEEN_LATE_LOOKS: Duration = Duration::from_secs(1);
 /// Of orphans, which nobody waits for; the others are bounded by their slots.
 const ORPHANS_AT_ONCE: usize = 4;
 
@@ -150,9 +154,21 @@ impl Work {
             removed.await;
             self.observer.observe(&Event::QuarantineEnded { container: &name });
         }
+        if remains.may_come {
+            remains.slot = None;
+            self.wait_for(&name).await;
+        }
         self.owned.remove(&name);
         self.observer.observe(&Event::Removed { container: &name });
         stopwatch.finish();
+    }
+
+    /// Removes a container that comes late.
+    async fn wait_for(&self, name: &ContainerName) {
+        for _ in 0..LATE_LOOKS {
+            time::sleep(BETWEEN_LATE_LOOKS).await;
+            self.remove(name, &CancellationToken::new()).await;
+        }
     }
 
     /// Tries until it works. Cancels `away` if it is the engine that does not answer.
@@ -189,7 +205,7 @@ impl Work {
         }
         for name in orphans {
             // The reaper's task has the other end for as long as this can be asked for.
-            let _ = self.remains.send(Remains { name, user: None, slot: None, pipe: None });
+            let _ = self.remains.send(Remains { name, user: None, slot: None, pipe: None, may_come: false });
         }
         Ok(())
     }

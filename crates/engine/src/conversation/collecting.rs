@@ -1,26 +1,34 @@
 //! What a runner says of one execution, from the request's last byte to its report.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use protocol::message::{DataRequest, FromRunner, ToRunner};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ANSWER_LIMIT, Collected, Conversation, End, GRACE, Garbled, OUTPUT_SLACK, Parcel, START_LIMIT,
+    ANSWER_LIMIT, Collected, Conversation, End, GRACE, Garbled, Inspect, OUTPUT_SLACK, Parcel, START_LIMIT,
     START_LIMIT_PER_MIB, incoming::ReadError,
 };
 use crate::{
+    driver::Ended,
     output::{Output, Sink},
     phase::{Phase, Stopwatch},
 };
 
+/// Behind its deadline a runner is heard for so long: what has come by then, or comes from an engine that has slept for as long.
+const LAST_WORDS: Duration = Duration::from_millis(20);
+const LAST_WORDS_OF_SLEEPER: Duration = Duration::from_secs(1);
+
 pub(super) struct Collecting<'a, 'o, 'l> {
     conversation: &'a mut Conversation,
     parcel: &'a mut Parcel,
-    collected: &'a mut Collected,
+    collected: Collected,
     sink: &'a mut Sink<'l>,
     cancel: &'a CancellationToken,
     stopwatch: &'a mut Stopwatch<'o>,
+    inspect: Inspect<'a>,
     /// For the code, or until it starts.
     time_up: Instant,
     /// For whatever comes next.
@@ -29,6 +37,8 @@ pub(super) struct Collecting<'a, 'o, 'l> {
     /// It has begun to tell what came of the run.
     answering: bool,
     cancelled: bool,
+    /// How the container was when its runner was late.
+    late: Option<Ended>,
     /// Bytes so far.
     stdout: usize,
     stderr: usize,
@@ -46,49 +56,56 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
     pub(super) fn begin(
         conversation: &'a mut Conversation,
         parcel: &'a mut Parcel,
-        collected: &'a mut Collected,
         sink: &'a mut Sink<'l>,
         cancel: &'a CancellationToken,
         stopwatch: &'a mut Stopwatch<'o>,
+        inspect: Inspect<'a>,
     ) -> Self {
         let mebibytes = u32::try_from(parcel.archive.len() >> 20).unwrap_or(u32::MAX);
         let time_up = Instant::now() + START_LIMIT + START_LIMIT_PER_MIB * mebibytes;
         Self {
             conversation,
             parcel,
-            collected,
+            collected: Collected::nothing(End::Unheard),
             sink,
             cancel,
             stopwatch,
+            inspect,
             time_up,
             deadline: time_up,
             started: false,
             answering: false,
             cancelled: false,
+            late: None,
             stdout: 0,
             stderr: 0,
         }
     }
 
-    pub(super) async fn run(mut self) -> End {
+    pub(super) async fn run(mut self) -> Collected {
         loop {
             let ended = match self.next_step().await {
                 Step::Said(Ok(message)) => self.heed(message).await,
                 Step::Said(Err(ReadError::Garbled(garbled))) => Err(End::Garbled(garbled)),
                 Step::Said(Err(ReadError::Silent)) if self.started => Err(End::Silent),
-                Step::Said(Err(ReadError::Silent)) => Err(End::NotStarted),
+                Step::Said(Err(ReadError::Silent)) => Err(End::Unheard),
                 Step::Large => self.take_turn().await,
                 Step::Cancelled => {
                     self.cancel().await;
                     Ok(())
                 }
                 Step::Overdue if self.cancelled => Err(End::Cancelled),
-                Step::Overdue if self.started => Err(End::Overdue),
-                // The container is frozen.
-                Step::Overdue => Err(End::NotStarted),
+                Step::Overdue => match self.late {
+                    None => self.listen_once_more().await,
+                    Some(ended) if self.started => Err(End::Overdue(ended)),
+                    // When somebody thaws it, it will have been killed.
+                    Some(Ended { paused: true, .. }) => Err(End::NotStarted),
+                    Some(_) => Err(End::Lost("its code did not start in time".to_owned())),
+                },
             };
             if let Err(end) = ended {
-                return end;
+                self.collected.end = end;
+                return self.collected;
             }
         }
     }
@@ -183,6 +200,16 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
             self.stopwatch.enter(Phase::Collect);
             self.deadline = self.deadline.max(Instant::now() + ANSWER_LIMIT);
         }
+    }
+
+    /// The runner should have spoken by now. If it was the engine that slept, or this process, its words are on their way.
+    async fn listen_once_more(&mut self) -> Result<(), End> {
+        let asked = Instant::now();
+        let Inspect { driver, container } = self.inspect;
+        let ended = driver.inspect(container).await.map_err(|error| End::Lost(error.to_string()))?;
+        self.late = Some(ended);
+        self.deadline = Instant::now() + asked.elapsed().clamp(LAST_WORDS, LAST_WORDS_OF_SLEEPER);
+        Ok(())
     }
 
     async fn take_turn(&mut self) -> Result<(), End> {

@@ -9,7 +9,7 @@ use bollard::{
     Docker,
     container::{AttachContainerResults, LogOutput},
     errors::Error,
-    models::ContainerUpdateBody,
+    models::{ContainerSummary, ContainerUpdateBody},
     query_parameters::{
         AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, ListContainersOptions,
         RemoveContainerOptions, StartContainerOptions,
@@ -99,9 +99,11 @@ impl DockerDriver {
             }
             Error::DockerResponseServerError { status_code: 404, .. } => DriverError::ContainerMissing,
             Error::DockerResponseServerError { message, .. } => {
-                DriverError::Refused { call, reason: message }
+                DriverError::Refused { call, reason: clipped(message) }
             }
-            Error::JsonDataError { message, .. } => DriverError::NotUnderstood { call, reason: message },
+            Error::JsonDataError { message, .. } => {
+                DriverError::NotUnderstood { call, reason: clipped(message) }
+            }
             error => DriverError::Unreachable { host: self.host.clone(), reason: reason(&error) },
         }
     }
@@ -113,7 +115,18 @@ fn reason(error: &dyn std::error::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    clipped(innermost.to_string())
+}
+
+/// Bytes of what an engine says that are told on.
+const LONGEST_REASON: usize = 1 << 10;
+
+fn clipped(mut reason: String) -> String {
+    if reason.len() > LONGEST_REASON {
+        reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+        reason.push('…');
+    }
+    reason
 }
 
 #[async_trait]
@@ -200,16 +213,21 @@ impl DockerDriver {
     }
 
     async fn labelled(&self, label: &str, value: &str) -> Result<Vec<ContainerName>, DriverError> {
-        let label = format!("{label}={value}");
+        let filter = format!("{label}={value}");
         let options = ListContainersOptions {
             all: true,
-            filters: Some(HashMap::from([("label".to_owned(), vec![label])])),
+            filters: Some(HashMap::from([("label".to_owned(), vec![filter])])),
             ..Default::default()
         };
         let listed =
             self.call("list containers", LOOKUP_LIMIT, self.docker.list_containers(Some(options))).await?;
+        // Whatever stands between us and the engine may not know the filter, and all that is listed will be removed.
+        let is_ours = |container: &ContainerSummary| {
+            container.labels.as_ref().is_some_and(|labels| labels.get(label).is_some_and(|is| is == value))
+        };
         Ok(listed
             .into_iter()
+            .filter(is_ours)
             .filter_map(|container| container.names?.into_iter().next())
             // The engine's answer has the slash of the days of linked containers.
             .map(|name| ContainerName(name.trim_start_matches('/').to_owned()))

@@ -50,7 +50,7 @@ impl Launcher {
         if in_doubt {
             self.driver.check().await?;
         }
-        let container = self.reaper.adopt(slot).ok_or(LaunchError::NoUser)?;
+        let mut container = self.reaper.adopt(slot).ok_or(LaunchError::NoUser)?;
         let (memory, lifetime) =
             special.map_or((self.memory, self.lifetime), |(memory, timeout)| (memory, timeout.get()));
         let spec = ContainerSpec {
@@ -60,7 +60,11 @@ impl Launcher {
             lifetime: lifetime + OVERHEAD,
             caps: self.caps,
         };
-        let pipe = self.driver.launch(&spec).await?;
+        let pipe = self.driver.launch(&spec).await.inspect_err(|error| {
+            if error.is_silence() {
+                container.may_come();
+            }
+        })?;
         let opened = timeout(READY_LIMIT, Conversation::open(pipe, self.caps));
         let opened = stop.run_until_cancelled(opened).await.ok_or(LaunchError::Abandoned)?;
         let conversation = opened.map_err(|_| HandshakeError::Silent(READY_LIMIT))??;

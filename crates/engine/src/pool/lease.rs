@@ -4,7 +4,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     container::Container,
-    conversation::{Collected, Conversation, Parcel},
+    conversation::{Collected, Conversation, Inspect, Parcel},
+    driver::Driver,
     output::Sink,
     phase::Stopwatch,
 };
@@ -35,8 +36,10 @@ impl Lease {
         sink: &mut Sink<'_>,
         cancel: &CancellationToken,
         stopwatch: &mut Stopwatch<'_>,
+        driver: &dyn Driver,
     ) -> (Collected, Container) {
-        let collected = self.conversation.run(parcel, sink, cancel, stopwatch).await;
+        let inspect = Inspect { driver, container: self.container.name() };
+        let collected = self.conversation.run(parcel, sink, cancel, stopwatch, inspect).await;
         if collected.end.is_clean() {
             // The runner goes when its pipe does: behind the answer, and when nothing else is to be done.
             self.container.keep_until_removed(self.conversation);

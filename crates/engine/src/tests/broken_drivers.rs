@@ -67,7 +67,7 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
     let (status, text) = outcome_of(Script::Says(vec![READY, STARTED, STDOUT, &[0x83, 0, 0]])).await;
     assert_eq!(
         (status, text.as_str()),
-        (Status::Crashed, "the runner ended without a report (exit status 70)")
+        (Status::Crashed, "the runner ended without a report (exit status 1)")
     );
 }
 
@@ -129,7 +129,7 @@ async fn health_says_why_code_cannot_run_and_recovers_by_itself() {
             let error = engine.health().await.unwrap_err().to_string();
             assert_eq!(
                 error,
-                "a trial execution ended as 'crashed': the runner ended without a report (exit status 70)"
+                "a trial execution ended as 'crashed': the runner ended without a report (exit status 1)"
             );
         }
         assert!(engine.health().await.is_ok());
@@ -170,7 +170,8 @@ async fn a_pipe_that_hangs_with_its_engine_is_not_the_codes_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_container_that_somebody_pauses_or_kills_is_not_the_codes_end() {
     let hangs = |said| vec![Script::SaysThenHangs(said)];
-    with_script(hangs(vec![READY]), async |engine, _, heard| {
+    with_script(hangs(vec![READY]), async |engine, driver, heard| {
+        *driver.paused.lock().unwrap() = true;
         // The code has not begun: it does so elsewhere.
         assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
         assert_eq!(heard.count("Retried"), 1);
@@ -191,9 +192,43 @@ async fn a_container_that_somebody_pauses_or_kills_is_not_the_codes_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_report_that_an_engine_has_slept_on_is_heard() {
+    // The code may take 20 s, and its runner's report 1.9 s more.
+    for (comes_after, status) in [(21_899, Status::Ok), (26_500, Status::Ok), (28_000, Status::Timeout)] {
+        let comes_after = Duration::from_millis(comes_after);
+        let script = Script::SaysLater(vec![READY, STARTED], comes_after, vec![RESULT, FINISHED]);
+        with_script(vec![script], async |engine, driver, _| {
+            *driver.inspects_take.lock().unwrap() = Duration::from_secs(4);
+            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, status, "{comes_after:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_this_process_has_slept_on_is_heard() {
+    for first in [vec![READY, STARTED], vec![READY]] {
+        let rest = [STARTED, RESULT, FINISHED][first.len() - 1..].to_vec();
+        let script = Script::SaysLater(first, Duration::from_secs(5), rest);
+        with_script(vec![script], async |engine, _, heard| {
+            let run = async {
+                let outcome = engine.execute(request(engine, "")).await.unwrap();
+                assert_eq!((outcome.status, heard.count("Retried")), (Status::Ok, 0));
+            };
+            let sleep = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::advance(Duration::from_secs(60)).await;
+            };
+            tokio::join!(run, sleep);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_engine_that_freezes_before_the_code_starts_is_asked_once_and_no_other_container_is_tried() {
     with_script(vec![Script::SaysThenHangs(vec![READY])], async |engine, driver, heard| {
-        *driver.inspects_hang.lock().unwrap() = true;
+        *driver.inspects_take.lock().unwrap() = Duration::MAX;
         let began = tokio::time::Instant::now();
         let error = engine.execute(request(engine, "")).await.unwrap_err();
         assert!(
@@ -271,7 +306,7 @@ async fn while_the_engine_is_away_every_request_is_told_so_at_once_and_only_what
         assert_eq!(heard.count("Quarantined"), 2);
         *driver.unreachable.lock().unwrap() = false;
         assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(Duration::from_secs(8)).await;
         assert_eq!(engine.containers(), 0);
         assert_eq!(heard.count("QuarantineEnded"), 2);
     })
@@ -301,6 +336,10 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
         Script::Gone(vec![READY, STARTED]),
         Script::Ends(None, vec![READY, STARTED]),
         Script::Ends(Some(0), vec![READY, STARTED]),
+        Script::Ends(Some(70), vec![READY, STARTED]),
+        Script::Ends(Some(0), vec![READY]),
+        Script::Ends(None, vec![READY]),
+        Script::SaysThenHangs(vec![READY]),
         Script::SaysThenHangs(vec![]),
         Script::Says(vec![READY_9]),
     ];
@@ -312,6 +351,10 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the container was lost during the run: the container is gone",
             "the container was lost during the run: its pipe broke while it was running",
             "the container was lost during the run: its pipe broke while it was running",
+            "the container was lost during the run: its pipe broke while it was running",
+            "the container was lost during the run: its pipe broke when its code was to start",
+            "the container was lost during the run: its pipe broke when its code was to start",
+            "the container was lost during the run: its code did not start in time",
             "the runner was not ready within 30 s: is the image a runner of this service, and the machine not overloaded?",
             "the runner image speaks version 9 of the protocol and this control plane version 4: \
              build both from the same release",

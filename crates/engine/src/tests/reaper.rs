@@ -62,6 +62,35 @@ async fn a_sweep_that_hangs_keeps_no_removal_waiting_and_takes_what_is_gone_by_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_container_that_the_engine_makes_after_it_was_given_up_is_removed_and_a_drain_waits_for_it() {
+    for drains in [false, true] {
+        with_script(vec![Script::IsNotAnswered], async |engine, driver, heard| {
+            engine.execute(request(engine, "")).await.unwrap_err();
+            let late = driver.launched.lock().unwrap().last().unwrap().name.clone();
+            let comes = async {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                driver.containers.lock().unwrap().insert(late.clone(), None);
+            };
+            let end = async {
+                if drains {
+                    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+                } else {
+                    // Nobody waits for its slots meanwhile.
+                    for _ in 0..3 {
+                        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+                    }
+                    tokio::time::sleep(Duration::from_secs(6)).await;
+                }
+            };
+            tokio::join!(comes, end);
+            assert!(driver.containers.lock().unwrap().is_empty());
+            assert_eq!((heard.count("Orphans"), heard.count("Quarantined")), (0, 0));
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn orphans_that_resist_removal_keep_no_other_from_it() {
     with_script(vec![], async |_, driver, heard| {
         let orphans: Vec<_> = (0..10).map(|n| ContainerName(format!("orphan-{n}"))).collect();

@@ -54,7 +54,7 @@ pub(super) struct Scripted {
     pub(super) stuck: Mutex<HashSet<ContainerName>>,
     pub(super) removals_hang: Mutex<bool>,
     pub(super) lists_hang: Mutex<bool>,
-    pub(super) inspects_hang: Mutex<bool>,
+    pub(super) inspects_take: Mutex<Duration>,
     pub(super) unreachable: Mutex<bool>,
     /// Launches at the same time: now, and the most so far.
     pub(super) launching: Mutex<(usize, usize)>,
@@ -65,9 +65,12 @@ pub(super) enum Script {
     Answers(Vec<&'static [u8]>),
     Says(Vec<&'static [u8]>),
     SaysThenHangs(Vec<&'static [u8]>),
+    SaysLater(Vec<&'static [u8]>, Duration, Vec<&'static [u8]>),
     EndsAfter(Duration),
     Complains(&'static str),
     Refuses,
+    /// The engine does not say whether it has made the container.
+    IsNotAnswered,
     Gone(Vec<&'static [u8]>),
     /// Its exit status; none if it still runs.
     Ends(Option<i64>, Vec<&'static [u8]>),
@@ -96,7 +99,7 @@ impl Driver for Scripted {
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Pipe, DriverError> {
         self.reached()?;
-        self.containers.lock().unwrap().insert(spec.name.clone(), Some(70));
+        self.containers.lock().unwrap().insert(spec.name.clone(), Some(1));
         self.launched.lock().unwrap().push(spec.clone());
         {
             let mut launching = self.launching.lock().unwrap();
@@ -121,6 +124,10 @@ impl Driver for Scripted {
             }
             Script::Says(said) => frames(said).boxed(),
             Script::SaysThenHangs(said) => frames(said).chain(stream::pending()).boxed(),
+            Script::SaysLater(first, time, rest) => {
+                let rest = stream::once(tokio::time::sleep(time)).flat_map(move |()| frames(rest.clone()));
+                frames(first).chain(rest).chain(stream::pending()).boxed()
+            }
             Script::EndsAfter(time) => {
                 let end = stream::once(tokio::time::sleep(time)).filter_map(async |()| None);
                 frames(vec![READY]).chain(end).boxed()
@@ -128,6 +135,11 @@ impl Driver for Scripted {
             Script::Complains(text) => stream::iter([Ok(Chunk::Complaint(text.into()))]).boxed(),
             Script::Refuses => {
                 return Err(DriverError::Refused { call: "start a container", reason: "no".into() });
+            }
+            Script::IsNotAnswered => {
+                self.containers.lock().unwrap().remove(&spec.name);
+                let limit = Duration::from_secs(30);
+                return Err(DriverError::Timeout { call: "create a container", limit });
             }
             Script::SaysForEver(said) => stream::iter([READY])
                 .chain(stream::repeat(said))
@@ -158,10 +170,9 @@ impl Driver for Scripted {
     }
 
     async fn inspect(&self, name: &ContainerName) -> Result<Ended, DriverError> {
-        let hangs = *self.inspects_hang.lock().unwrap();
-        if hangs {
-            let limit = Duration::from_secs(5);
-            tokio::time::sleep(limit).await;
+        let (takes, limit) = (*self.inspects_take.lock().unwrap(), Duration::from_secs(5));
+        tokio::time::sleep(takes.min(limit)).await;
+        if takes > limit {
             return Err(DriverError::Timeout { call: "inspect a container", limit });
         }
         let containers = self.containers.lock().unwrap();
