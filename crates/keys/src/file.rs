@@ -11,7 +11,7 @@ use crate::{
     line::InvalidLine,
 };
 
-/// Some ten thousand keys.
+/// Some ten thousand keys, or far more flags than there are.
 const LARGEST: u64 = 1 << 20;
 
 /// A keys file, and what it said when it was last looked at.
@@ -49,7 +49,7 @@ pub enum KeysFileError {
 impl KeysFile {
     /// Reads the file. Blocking.
     pub fn open(path: PathBuf) -> Result<Self, KeysFileError> {
-        let text = read(&path).map_err(|reason| KeysFileError::Read { path: path.clone(), reason })?;
+        let text = read_text(&path).map_err(|reason| KeysFileError::Read { path: path.clone(), reason })?;
         match Keyring::parse(&text) {
             Ok(keyring) => Ok(Self { path, seen: Ok(text), keyring }),
             Err((line, what)) => Err(KeysFileError::Line { path, line, what }),
@@ -66,7 +66,7 @@ impl KeysFile {
     ///
     /// What it says is compared, not its time or inode: they do not always change with it.
     pub fn reload(&mut self) -> Result<Option<Count>, KeysFileError> {
-        let read = read(&self.path);
+        let read = read_text(&self.path);
         let same = match (&read, &self.seen) {
             (Ok(text), Ok(seen)) => text == seen,
             (Err(error), Err(seen)) => error.kind() == *seen,
@@ -91,8 +91,8 @@ impl KeysFile {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
-    // Whoever opens a pipe waits for somebody to write.
+/// The text of a plain file of an operator's: of neither a pipe, to which nobody may ever write, nor a device without end. Blocking.
+pub fn read_text(path: &Path) -> io::Result<String> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
     }

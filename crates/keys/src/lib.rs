@@ -22,7 +22,7 @@ mod rate;
 
 pub use self::{
     account::Account,
-    file::{KeysFile, KeysFileError},
+    file::{KeysFile, KeysFileError, read_text},
     keyring::{Count, Keyring, Pass},
     limits::{InvalidLimit, Limits},
     line::InvalidLine,

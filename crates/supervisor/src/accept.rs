@@ -9,6 +9,7 @@ use api::connection::{ConnectionService, Connections, MOST_CONNECTIONS, Paced};
 use axum_server::accept::Accept;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpStream;
+use tracing::warn;
 
 /// Descriptors for all else: containers, calls to the engine, stored data.
 const OTHERS: u64 = 512;
@@ -24,7 +25,15 @@ impl Acceptor {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
         let room = usize::try_from(most.saturating_sub(OTHERS) / DESCRIPTORS).unwrap_or(usize::MAX);
-        Ok(Self(Connections::new(room.clamp(1, MOST_CONNECTIONS))))
+        let room = room.clamp(1, MOST_CONNECTIONS);
+        if room < MOST_CONNECTIONS {
+            warn!(
+                connections = room,
+                descriptors = most,
+                "so few connections at a time: raise the limit of open files"
+            );
+        }
+        Ok(Self(Connections::new(room)))
     }
 }
 

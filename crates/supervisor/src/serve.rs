@@ -1,6 +1,6 @@
 //! The life of the service: open, prove, serve, drain.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{App, Budget};
 use axum_server::Handle;
@@ -12,7 +12,10 @@ use keys::{Count, KeysFile, KeysFileError};
 use socket2::{SockRef, TcpKeepalive};
 use store::{OpenError, Store};
 use telemetry::{EngineLog, Metrics, Traces};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
@@ -29,7 +32,7 @@ const ASK_TIMES: u32 = 4;
 /// Bytes of an answer that the kernel may hold beyond those on their way. By itself it takes megabytes, and then for a minute nothing
 /// of one whose client is slow, but not too slow.
 const UNSENT: u32 = 128 << 10;
-/// After the drain every answer is written; this is for clients that do not read theirs.
+/// After a drain in a hurry every answer is written; this is for clients that do not read theirs.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Bytes that a connection may hold of what it reads, a request's headers whole, and of what it writes.
@@ -154,20 +157,31 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
         () = signals.next() => None,
     };
     info!(patience = ?config.drain_timeout, "draining: a second signal hurries");
-    let drain = engine.drain(config.drain_timeout, &impatient);
-    tokio::pin!(drain);
-    tokio::select! {
-        () = &mut drain => {}
-        () = signals.next() => {
-            impatient.cancel();
-            drain.await;
-        }
-    }
-    dismiss(undertaker, &engine);
-    handle.graceful_shutdown(Some(LAST_ANSWERS));
-    let served = match failed {
-        Some(served) => served,
-        None => server.await,
+    let patient_until = Instant::now() + config.drain_timeout;
+    let hurries = async {
+        signals.next().await;
+        impatient.cancel();
+        future::pending().await
+    };
+    let end = async {
+        engine.drain(config.drain_timeout, &impatient).await;
+        dismiss(undertaker, &engine);
+        // Uploads and downloads end in the same time.
+        let rest = patient_until.saturating_duration_since(Instant::now()).max(LAST_ANSWERS);
+        handle.graceful_shutdown(Some(if impatient.is_cancelled() { LAST_ANSWERS } else { rest }));
+        let Some(served) = failed else {
+            tokio::select! {
+                served = &mut server => return served,
+                () = impatient.cancelled() => sleep(LAST_ANSWERS).await,
+            }
+            handle.shutdown();
+            return server.await;
+        };
+        served
+    };
+    let served = tokio::select! {
+        served = end => served,
+        never = hurries => never,
     };
     // It may block, for the collector's sake.
     let _ = tokio::task::spawn_blocking(move || traces.finish()).await;

@@ -22,8 +22,8 @@ pub(super) enum FileError {
 /// What the file at `path` adds to what is given already: arguments to put before those of the command line. All of the file is
 /// checked, also what the command line or the environment says otherwise.
 pub(super) fn arguments(command: Command, given: &ArgMatches, path: &Path) -> Result<Vec<String>, FileError> {
-    let source = std::fs::read_to_string(path)
-        .map_err(|reason| FileError::Unreadable { path: path.to_owned(), reason })?;
+    let source =
+        keys::read_text(path).map_err(|reason| FileError::Unreadable { path: path.to_owned(), reason })?;
     let wrong = |offset, text| {
         let line = 1 + source.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         FileError::Entry { path: path.to_owned(), line, text }
