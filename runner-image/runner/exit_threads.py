@@ -2,7 +2,7 @@
 
 import sys
 # The code may have emptied the module.
-from builtins import BaseException, getattr, max, reversed, sum
+from builtins import BaseException, getattr, len, max, reversed
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
@@ -23,10 +23,13 @@ def wait():
         told.acquire(timeout=LIMIT)
         _end_main_thread(threading)
         # Not threading._shutdown: away from the main thread, and after a fork, it waits for the main thread itself.
-        left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.current_thread()]
-        for thread in left:
-            threading.Thread.join(thread, max(0.0, give_up - monotonic()))
-        return sum(threading.Thread.is_alive(thread) for thread in left)
+        # Those that are left may start others.
+        while left := [thread for thread in threading.enumerate()
+                       if not thread.daemon and thread is not threading.current_thread()]:
+            if monotonic() >= give_up:
+                return len(left)
+            threading.Thread.join(left[0], max(0.0, give_up - monotonic()))
+        return 0
     except BaseException:
         # No thread can be started (a thread bomb), or user code replaced what this needs: nothing more is waited for.
         return 0

@@ -18,7 +18,7 @@ _FILES = TextIOWrapper, BufferedWriter, BufferedRandom
 def end(names):
     """`names`: a dict with all that is left of the script, which is emptied. Never fails."""
     with theirs:
-        for step in (_run_exit_handlers, flush_files, lambda: forget(names), flush_files):
+        for step in (_run_exit_handlers, flush_files, lambda: forget(names), flush_files, flush_c):
             try:
                 step()
             except BaseException:
@@ -39,6 +39,14 @@ def flush_files():
                     pass
 
 
+def flush_c():
+    """What libraries have printed by C's own means, as exit() does. Where nobody has imported `ctypes` there is no way to it."""
+    ctypes = sys.modules.get("ctypes")
+    if ctypes is not None:
+        ctypes.CDLL(None).fflush(None)
+
+
 # Collected, not cleared: finalizers still find their module's names. What a finalizer warns of has no line, as ever at the end.
-forget = FunctionType((lambda names: (names.clear(), sys.modules.__setitem__("__main__", None), collect())).__code__
+# multiprocessing knows the script by a second name.
+forget = FunctionType((lambda names: (names.clear(), sys.modules.update(__main__=None, __mp_main__=None), collect())).__code__
                       .replace(co_filename="<sys>", co_firstlineno=0), {"__builtins__": builtins, "__name__": "sys", "sys": sys, "collect": gc.collect})

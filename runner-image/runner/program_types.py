@@ -17,10 +17,13 @@ _TYPE_IDS = frozenset(map(id, _TYPES))
 
 # (first part of the module, name) of types that are not ours to import.
 _TYPE_NAMES = {
-    ("__future__", "_Feature"), ("functools", "partial"), ("functools", "_lru_cache_wrapper"), ("numpy", "ufunc"),
+    ("__future__", "_Feature"), ("functools", "partial"), ("functools", "partialmethod"),
+    ("functools", "_lru_cache_wrapper"), ("sympy", "_PrintFunction"), ("polars", "Col"), ("numpy", "ufunc"),
     ("numpy", "_ArrayFunctionDispatcher"), ("numpy", "vectorize"), ("operator", "itemgetter"),
     ("operator", "attrgetter"), ("operator", "methodcaller"), ("ctypes", "CDLL"),
 }
+# Each module has its own, and of what module that is they do not say.
+_CYTHON_NAMES = {"cython_function_or_method", "fused_cython_function"}
 
 
 # Figures, axes and all that is in them; pictures, and what one draws them with.
@@ -43,7 +46,8 @@ def is_program(value):
     if any(id(base) in _TYPE_IDS for base in bases(kind)):
         return True
     name = type_name(kind)
-    return name[0] in ("typing", "typing_extensions") or name in _TYPE_NAMES
+    return name[0] in ("typing", "typing_extensions") or name in _TYPE_NAMES \
+        or name[1] in _CYTHON_NAMES
 
 
 def is_drawing(value):

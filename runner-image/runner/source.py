@@ -6,7 +6,7 @@ import sys
 from _symtable import DEF_IMPORT, DEF_LOCAL, GLOBAL_EXPLICIT, GLOBAL_IMPLICIT, SCOPE_MASK, SCOPE_OFF, USE, symtable
 from io import StringIO
 # The code may have emptied the module by the time its failure is caught here.
-from builtins import BaseException, OSError, SystemExit, isinstance, range, type
+from builtins import BaseException, OSError, SystemExit, getattr, int, isinstance, range, type
 from sys import setprofile, settrace
 
 import last_line
@@ -68,7 +68,8 @@ def run(source, namespace, failure):
         error.__traceback__ = _user_frames(error.__traceback__)
         if isinstance(error, SyntaxError) and error.filename == FILENAME and error.text is None:
             # Found after parsing, when the compiler has the source no more.
-            error.text = lines[error.lineno - 1] if 0 < (error.lineno or 0) <= len(lines) else None
+            place = error.lineno if type(error.lineno) is int else 0
+            error.text = lines[place - 1] if 0 < place <= len(lines) else None
         hook_exit = _report(error)
         if hook_exit is not None:
             return _exit_outcome(hook_exit)
@@ -181,10 +182,14 @@ def _user_frames(frames):
 def _report(error):
     """The SystemExit of an excepthook that ends the program itself."""
     try:
-        if sys.excepthook is not sys.__excepthook__:
+        hook = getattr(sys, "excepthook", None)
+        if hook is None:
+            _print("sys.excepthook is missing\n" + _format(error))
+            return
+        if hook is not sys.__excepthook__:
             with theirs:
                 try:
-                    sys.excepthook(type(error), error, error.__traceback__)
+                    hook(type(error), error, error.__traceback__)
                 finally:
                     settrace(None)
                     setprofile(None)

@@ -309,6 +309,11 @@ class WholeRuns(support.RunnerTest):
         for entry in answer.omitted:
             self.assertIn("result limit of 8 MiB", entry["reason"], entry)
 
+    def test_functions_of_libraries_are_no_data(self):
+        answer = self.run_code("from numpy.random import default_rng, seed\nfrom lxml.etree import fromstring\nfrom pyarrow import schema\n"
+                               "from sympy import latex\nfrom polars import col\nx = 1")
+        self.assertEqual((answer.result, answer.omitted), ({"x": 1}, []))
+
     def test_figures_are_left_out_in_silence(self):
         answer = self.run_code("import matplotlib.pyplot as plt\nfig, axes = plt.subplots(2)\nlines = axes[0].plot([1, 2])\nx = 1")
         self.assertEqual((answer.result, answer.omitted), ({"x": 1}, []))

@@ -74,6 +74,30 @@ raise ValueError("boom")
         for text in expected:
             self.assertIn(text, answer.stderr.decode())
 
+    def test_threads_that_threads_start_are_waited_for_too(self):
+        chain = ("import threading, time\ndef f(n):\n time.sleep(.05)\n print(n)\n"
+                 " if n: threading.Thread(target=f, args=(n - 1,)).start()\n")
+        answer = self.run_code(chain + "f(4)")
+        self.assertEqual((answer.stdout, answer.stderr), (b"4\n3\n2\n1\n0\n", b""))
+        answer = self.run_code(chain + "f(1000)")
+        self.assertIn(b"sandbox: threads that did not end within 1 s after the last line: 1;", answer.stderr)
+
+    def test_finalizers_run_whatever_the_script_is_known_by(self):
+        code = "class A:\n def __del__(self): print('closed')\na = A()"
+        for first in ("", "import multiprocessing\n"):
+            self.assertEqual(self.run_code(first + code).stdout, b"closed\n", first)
+
+    def test_what_c_has_printed_comes_too(self):
+        answer = self.run_code("import ctypes\nprint('Python')\nctypes.CDLL(None).puts(b'C')")
+        self.assertEqual(answer.stdout, b"Python\nC\n")
+
+    def test_a_hook_that_is_missing_and_an_odd_syntax_error_are_told(self):
+        answer = self.run_code("import sys\ndel sys.excepthook\n1/0")
+        self.assertTrue(answer.stderr.startswith(b"sys.excepthook is missing\nTraceback"), answer.stderr)
+        answer = self.run_code("e = SyntaxError('x')\ne.filename, e.lineno = 'main.py', 'abc'\nraise e")
+        self.assertEqual((answer.status, answer.error), ("error", "SyntaxError: x (main.py)"))
+        self.assertIn(b"SyntaxError: x", answer.stderr)
+
     def test_an_exit_handler_may_end_it_by_a_signal(self):
         answer = self.run_code("import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGSEGV))")
         self.assertEqual((answer.status, answer.signal), ("crashed", "SIGSEGV"))
