@@ -154,6 +154,30 @@ async fn sigterm_lets_running_executions_finish_and_refuses_new_ones() {
 }
 
 #[tokio::test]
+async fn sigterm_lets_an_upload_that_has_begun_come_to_its_end_unless_a_second_one_hurries() {
+    for hurried in [false, true] {
+        let mut product = Product::start(&["--pool-size", "0"]).await;
+        let mut client = TcpStream::connect(product.address()).await.unwrap();
+        let head = "POST /upload_data/k HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1";
+        client.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        product.signal(Signal::SIGTERM);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if hurried {
+            product.signal(Signal::SIGTERM);
+        }
+        // Longer than who hurries waits.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let mut answer = String::new();
+        // Who is gone takes nothing any more.
+        let _ = client.write_all(b"2").await;
+        let _ = client.read_to_string(&mut answer).await;
+        assert_eq!(answer.starts_with("HTTP/1.1 200"), !hurried, "{answer}");
+        assert!(product.wait(Duration::from_secs(5)).await.success());
+    }
+}
+
+#[tokio::test]
 async fn while_it_drains_health_is_bad_who_waits_is_sent_away_and_what_stands_ready_goes() {
     let mut product = Product::start(&["--max-executions", "1", "--pool-size", "2"]).await;
     let instance = product.instance();

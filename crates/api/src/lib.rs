@@ -10,6 +10,7 @@ mod document;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod host;
 mod host_paths;
 mod json_check;
 mod mcp;

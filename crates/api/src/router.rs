@@ -16,6 +16,7 @@ use utoipa_axum::{
 use crate::{
     App, body, caller, connection, document,
     error::ApiError,
+    host,
     mcp::{self, Mcp},
     request_id,
     routes::{data, docs, execute, executions, health, metrics},
@@ -64,6 +65,7 @@ pub fn router(app: App) -> Router {
             docs::router(&document).layer(middleware::from_fn_with_state(readers, caller::identify_reader)),
         )
         .layer(middleware::from_fn_with_state(app.clone(), request_id::assign))
+        .layer(middleware::from_fn(host::must_be_one))
         .layer(middleware::from_fn(connection::while_client_waits))
         .with_state(app)
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
-    http::{Request, Response, StatusCode},
+    http::{HeaderValue, Request, Response, StatusCode},
     response::IntoResponse,
 };
 use engine::{
@@ -100,7 +100,8 @@ async fn with(
 }
 
 impl Service {
-    async fn send(&self, request: Request<Body>) -> Response<Body> {
+    async fn send(&self, mut request: Request<Body>) -> Response<Body> {
+        request.headers_mut().entry("host").or_insert(HeaderValue::from_static("127.0.0.1"));
         self.router.clone().oneshot(request).await.unwrap()
     }
 
