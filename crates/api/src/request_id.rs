@@ -45,8 +45,9 @@ pub(crate) async fn assign(State(app): State<App>, mut request: Request, next: N
     });
     // For what goes on in tasks of its own.
     request.extensions_mut().insert(trace.clone());
-    // Whatever is logged on the way carries the id.
-    let work = next.run(request).instrument(error_span!("request", id = %id));
+    // Whatever is logged on the way carries the ids.
+    let client_id = sent.as_ref().and_then(|value| value.to_str().ok());
+    let work = next.run(request).instrument(error_span!("request", id = %id, client_id));
     let mut response = trace.follow(work).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     app.metrics.answered(route, method.as_str(), status, took);

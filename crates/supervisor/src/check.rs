@@ -119,10 +119,16 @@ async fn all(config: Config, table: &mut Table<impl Write>) -> bool {
 async fn try_all(trials: &[Trial], engine: &Engine, table: &mut Table<impl Write>) -> bool {
     for (number, trial) in trials.iter().enumerate() {
         match trial.run(engine).await {
-            Ok(verdict) => table.row(trial.what, verdict),
-            Err(error) if number == 0 => return table.failed(trial.what, error),
-            Err(error) => table.failed(trial.what, error),
-        };
+            Ok(verdict) => {
+                table.row(trial.what, verdict);
+            }
+            Err(error) => {
+                table.failed(trial.what, error);
+                if number == 0 {
+                    return false;
+                }
+            }
+        }
     }
     true
 }
