@@ -164,6 +164,14 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     let (right, told) = load.end().await;
     assert!(right > 0 && told == 0, "{right} {told}");
 
+    // Beyond the time of the code that runs, which has ended in time all the same.
+    let load = Load::begin(&product);
+    sleep(Duration::from_secs(1)).await;
+    let frozen = engine.freeze();
+    sleep(Duration::from_secs(6)).await;
+    drop(frozen);
+    recovers_under(load, &product, "a short freeze").await;
+
     let load = Load::begin(&product);
     engine.fill().await;
     // What is removed gives room for another: some calls are served.
@@ -187,6 +195,27 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     .await;
     // Without its engine it would go on for minutes.
     has_ended(undertaker).await;
+
+    // Ended while the engine is about to make more containers.
+    let mut product = Product::start(&flags).await;
+    let instance = product.instance();
+    let load = Load::begin(&product);
+    sleep(Duration::from_secs(1)).await;
+    let frozen = engine.freeze();
+    sleep(Duration::from_millis(500)).await;
+    load.stop.send_replace(true);
+    product.signal(Signal::SIGTERM);
+    sleep(Duration::from_secs(6)).await;
+    drop(frozen);
+    load.end().await;
+    assert!(product.wait(Duration::from_secs(60)).await.success());
+    eventually("nothing is left", Duration::from_secs(15), async || {
+        docker::containers_of(&instance).await.is_empty()
+    })
+    .await;
+    // Nor comes to be.
+    sleep(Duration::from_secs(3)).await;
+    assert!(docker::containers_of(&instance).await.is_empty());
     engine.end().await;
 }
 
