@@ -43,7 +43,7 @@ def flush_c():
     """What libraries have printed by C's own means, as exit() does. Where nobody has imported `ctypes` there is no way to it."""
     ctypes = sys.modules.get("ctypes")
     if ctypes is not None:
-        ctypes.CDLL(None).fflush(None)
+        ctypes.pythonapi.fflush(None)
 
 
 # Collected, not cleared: finalizers still find their module's names. What a finalizer warns of has no line, as ever at the end.

@@ -52,6 +52,7 @@ use crate::{
     body::{self, Held},
     budget::Share,
     caller::Caller,
+    clip::clip,
     document::{self, answers::Problem},
     error::ApiError,
     request_id::ExecutionId,
@@ -319,10 +320,14 @@ impl ServerHandler for Tools {
             "initialize" => request.params_as::<InitializeRequestParams>().err(),
             "tools/call" => request.params_as::<CallToolRequestParams>().err(),
             "ping" => None,
-            _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
+            unknown => {
+                return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, clip(unknown).into_owned(), None));
+            }
         };
-        let what = misfit
-            .map_or_else(|| "they are missing, or one is there twice".to_owned(), |error| error.to_string());
+        let what = misfit.map_or_else(
+            || "they are missing, or one is there twice".to_owned(),
+            |error| clip(&error.to_string()).into_owned(),
+        );
         Err(ErrorData::invalid_params(
             format!("the parameters of {} are not as they should be: {what}", request.method),
             None,

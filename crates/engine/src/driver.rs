@@ -102,13 +102,6 @@ pub struct Ended {
     pub paused: bool,
 }
 
-impl DriverError {
-    /// The engine has not answered: what it was to do it may have done, or may be about to.
-    pub(crate) fn is_silence(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
-    }
-}
-
 /// Exit status of a process that SIGKILL has ended.
 const KILLED: i64 = 137;
 /// Of a runner whose pipe has ended before it had reported.
@@ -124,7 +117,7 @@ impl Ended {
 
     /// What was between the runner and us has broken, or somebody else has spoken to it. Code cannot end its runner so.
     pub(crate) fn was_cut_off(self) -> bool {
-        !self.paused && matches!(self.exit_code, None | Some(ABANDONED | MISLED))
+        matches!(self.exit_code, None | Some(ABANDONED | MISLED))
     }
 
     /// By somebody's hand: code cannot end its container's first process, and the kernel says when it has.
@@ -181,4 +174,11 @@ pub enum DriverError {
         /// In its own words.
         reason: String,
     },
+}
+
+impl DriverError {
+    /// The engine has not answered: what it was to do it may have done, or may be about to.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
+    }
 }

@@ -40,11 +40,12 @@ pub enum Event<'a> {
     DriverCalled { call: Call, took: Duration, failed: bool },
     /// A container was started, its runner included.
     ContainerStarted { container: &'a ContainerName, took: Duration },
-    /// A container could not be started; so long none is started that nobody waits for. A refill: nobody did for this one.
-    StartFailed { error: &'a dyn std::error::Error, retry_in: Duration, refill: bool },
+    /// A container could not be started; so long, if that says something of others, none is started that nobody waits for. A refill:
+    /// nobody did for this one.
+    StartFailed { error: &'a dyn std::error::Error, retry_in: Option<Duration>, refill: bool },
     /// A container that stood ready has ended by itself, or was killed.
     WarmContainerDied,
-    /// A module cannot be preloaded; containers do without it.
+    /// A module cannot be preloaded, or has ended several containers; they do without it.
     PreloadFailed { module: &'a str, error: &'a str },
     /// A container could not be given more memory; the request gets one of its own.
     ResizeFailed { container: &'a ContainerName, error: &'a dyn std::error::Error },

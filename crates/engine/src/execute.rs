@@ -1,6 +1,7 @@
 //! The way of one execution: acquire a container, send the code, collect the report.
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     Engine,
     admission::AdmissionError,
+    container::Container,
     conversation::{Collected, End, Parcel},
     data::DataDesk,
     driver::{ContainerName, DriverError, Ended},
@@ -24,7 +26,7 @@ use crate::{
     output::{Live, Sink, Unread},
     phase::{Phase, Stopwatch},
     pool::{LaunchError, Lease, Want},
-    request::ExecutionRequest,
+    request::{ExecutionRequest, Permit},
 };
 
 /// Why an execution could not be carried out. Never the fault of user code; nothing of it has been answered.
@@ -119,14 +121,11 @@ impl Engine {
         let shared = &self.shared;
         let output_limit = shared.config.output_limit;
         let asked = Asked { timeout: request.timeout, memory: request.memory, output_limit };
-        let id = request.id;
+        let (id, permit) = (request.id, request.permit.clone());
         stopwatch.enter(Phase::Lease);
-        let Some(mut lease) = self.lease(want, cancel).await? else {
+        let Some(mut lease) = self.lease(want, &permit, cancel).await? else {
             return Ok(Outcome::cancelled());
         };
-        if !request.permit.holds() {
-            return Err(ExecuteError::Forbidden);
-        }
         stopwatch.enter(Phase::Send);
         let data = DataDesk::new(id, request.data.take(), Arc::clone(&shared.observer));
         let mut parcel =
@@ -137,34 +136,11 @@ impl Engine {
             let (collected, container) =
                 lease.run(&mut parcel, sink, cancel, stopwatch, &*shared.driver).await;
             drop(running);
-            match collected.end {
-                End::Finished(_) => {
-                    shared.health.confirm();
-                    shared.pool.served(container.since());
-                }
-                End::Cancelled | End::Overdue(_) => {}
-                End::NotStarted | End::Unheard | End::Silent | End::Lost(_) | End::Garbled(_) => {
-                    shared.health.doubt();
-                }
-            }
-            let taken_for_memory = match collected.end {
-                End::NotStarted => false,
-                End::Unheard => self.was_taken_for_memory(container.name()).await?,
-                _ => {
-                    stopwatch.enter(Phase::Collect);
-                    let outcome = self.judge(collected, sink.text(), asked, container.name()).await?;
-                    stopwatch.finish();
-                    return Ok(outcome);
-                }
-            };
-            if taken_for_memory {
+            self.learn_from(&collected.end, &container);
+            stopwatch.enter(Phase::Collect);
+            if let Some(outcome) = self.judge(collected, sink.text(), asked, container.name()).await? {
                 stopwatch.finish();
-                return Ok(Outcome::unreported(
-                    Status::MemoryLimit,
-                    asked.memory_exceeded(),
-                    Default::default(),
-                    collected.took,
-                ));
+                return Ok(outcome);
             }
             if attempt == ATTEMPTS {
                 break;
@@ -172,7 +148,7 @@ impl Engine {
             drop(container);
             shared.observer.observe(&Event::Retried { id, attempt });
             stopwatch.enter(Phase::Lease);
-            lease = match self.lease(want, cancel).await? {
+            lease = match self.lease(want, &permit, cancel).await? {
                 Some(lease) => lease,
                 None => return Ok(Outcome::cancelled()),
             };
@@ -182,7 +158,12 @@ impl Engine {
     }
 
     /// None if the execution was cancelled meanwhile.
-    async fn lease(&self, want: &Want, cancel: &CancellationToken) -> Result<Option<Lease>, ExecuteError> {
+    async fn lease(
+        &self,
+        want: &Want,
+        permit: &Permit,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Lease>, ExecuteError> {
         let shared = &self.shared;
         let lease = tokio::select! {
             biased;
@@ -190,19 +171,21 @@ impl Engine {
             () = cancel.cancelled() => return Ok(None),
             lease = shared.pool.acquire(want) => lease,
         };
-        Ok(Some(lease.inspect_err(|_| shared.health.doubt())?))
+        let lease = lease.inspect_err(|_| shared.health.doubt())?;
+        if permit.holds() { Ok(Some(lease)) } else { Err(ExecuteError::Forbidden) }
     }
 
-    /// Whether the kernel took a container whose pipe broke before the code started in it. An error if that may have started all the
-    /// same: it would run a second time elsewhere.
-    async fn was_taken_for_memory(&self, container: &ContainerName) -> Result<bool, ExecuteError> {
-        match self.inspect_ended(container).await {
-            Err(DriverError::ContainerMissing) => Ok(false),
-            Err(error) => Err(ExecuteError::Lost(error.to_string())),
-            Ok(ended) if ended.was_cut_off() => {
-                Err(ExecuteError::Lost("its pipe broke when its code was to start".to_owned()))
+    /// What a run says of the next ones.
+    fn learn_from(&self, end: &End, container: &Container) {
+        match end {
+            End::Finished(_) => {
+                self.shared.health.confirm();
+                self.shared.pool.served(container.since());
             }
-            Ok(ended) => Ok(ended.was_taken_for_memory()),
+            End::Cancelled | End::Overdue(_) => {}
+            End::NotStarted | End::Unheard | End::Silent | End::Lost(_) | End::Garbled(_) => {
+                self.shared.health.doubt();
+            }
         }
     }
 
@@ -218,47 +201,56 @@ impl Engine {
         self.shared.driver.inspect(container).await
     }
 
-    /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says.
+    /// The verdict rests on the runner's report. Without one, on our own clock or on what the container engine says. None if nothing of
+    /// the code has run, nor will it.
     async fn judge(
         &self,
         Collected { result, returned, took, end }: Collected,
         output: [String; 2],
         asked: Asked,
         container: &ContainerName,
-    ) -> Result<Outcome, ExecuteError> {
-        let unreported = |status, error: String, output| Ok(Outcome::unreported(status, error, output, took));
-        let invalid = |error: &dyn std::fmt::Display| format!("the runner's report is not valid: {error}");
+    ) -> Result<Option<Outcome>, ExecuteError> {
+        let unreported =
+            |status, error: String, output| Ok(Some(Outcome::unreported(status, error, output, took)));
+        let lost = |reason: &dyn fmt::Display| Err(ExecuteError::Lost(reason.to_string()));
+        let invalid = |error: &dyn fmt::Display| format!("the runner's report is not valid: {error}");
         match end {
             End::Finished(finished) => match report(finished.status, result).await {
-                Ok(result) => Ok(Outcome::reported(finished, result, returned, output, asked)),
+                Ok(result) => Ok(Some(Outcome::reported(finished, result, returned, output, asked))),
                 Err(error) => unreported(Status::Crashed, invalid(&error), output),
             },
             End::Overdue(Ended { paused: true, .. }) => {
-                Err(ExecuteError::Lost("its container was paused while it was running".to_owned()))
+                lost(&"its container was paused while it was running")
             }
             // The runner should have said so.
             End::Overdue(_) => unreported(Status::Timeout, asked.time_exceeded(), output),
-            End::Lost(reason) => Err(ExecuteError::Lost(reason)),
+            End::Lost(reason) => lost(&reason),
             End::Cancelled => unreported(Status::Cancelled, CANCELLED.to_owned(), output),
             End::Garbled(garbled) => unreported(Status::Crashed, invalid(&garbled), output),
-            End::NotStarted | End::Unheard => Err(ExecuteError::NotStarted),
-            End::Silent => {
-                let ended = self.inspect_ended(container).await;
-                let ended = ended.map_err(|error| ExecuteError::Lost(error.to_string()))?;
-                let Some(code) = ended.exit_code.filter(|_| !ended.was_cut_off()) else {
-                    return Err(ExecuteError::Lost("its pipe broke while it was running".to_owned()));
-                };
-                if ended.was_taken_for_memory() {
-                    return unreported(Status::MemoryLimit, asked.memory_exceeded(), output);
+            End::NotStarted => Ok(None),
+            // If its code may have started it would run a second time elsewhere.
+            End::Unheard => match self.inspect_ended(container).await {
+                Err(DriverError::ContainerMissing) => Ok(None),
+                Err(error) => lost(&error),
+                Ok(ended) if ended.was_cut_off() => lost(&"its pipe broke when its code was to start"),
+                Ok(ended) if ended.was_taken_for_memory() => {
+                    unreported(Status::MemoryLimit, asked.memory_exceeded(), output)
                 }
-                if ended.was_killed() {
-                    return Err(ExecuteError::Lost(
-                        "its container was killed while it was running".to_owned(),
-                    ));
+                Ok(_) => Ok(None),
+            },
+            End::Silent => match self.inspect_ended(container).await {
+                Err(error) => lost(&error),
+                Ok(ended) if ended.was_cut_off() => lost(&"its pipe broke while it was running"),
+                Ok(ended) if ended.was_killed() => lost(&"its container was killed while it was running"),
+                Ok(ended) if ended.was_taken_for_memory() => {
+                    unreported(Status::MemoryLimit, asked.memory_exceeded(), output)
                 }
-                let error = format!("the runner ended without a report (exit status {code})");
-                unreported(Status::Crashed, error, output)
-            }
+                Ok(ended) => {
+                    let code = ended.exit_code.unwrap_or_default();
+                    let error = format!("the runner ended without a report (exit status {code})");
+                    unreported(Status::Crashed, error, output)
+                }
+            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -12,10 +13,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Pieces that wait for a slow client before the code waits too.
+/// Pieces of at most 64 KiB that wait for a slow client before the code waits too.
 const PIECES: usize = 8;
-/// Bytes of one, at most.
-const PIECE: usize = 64 << 10;
 
 /// What comes of a run while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,10 @@ pub struct Outputs(Arc<Mutex<mpsc::Receiver<Output>>>);
 
 /// What a run that is over has printed and nobody has taken yet.
 #[derive(Debug)]
-pub struct Unread(Live);
+pub struct Unread {
+    sender: mpsc::Sender<Output>,
+    rest: Vec<Output>,
+}
 
 impl Outputs {
     /// The next piece; none once all has been told. Cancel safe.
@@ -55,32 +57,21 @@ impl Outputs {
 }
 
 impl Unread {
-    /// About how many there are, and rather more.
+    /// How many there are.
     pub fn bytes(&self) -> u64 {
-        let Live { sender, rest, .. } = &self.0;
-        let waiting = (sender.max_capacity() - sender.capacity()) * PIECE;
         let size = |output: &Output| match output {
             Output::Started => 0,
             Output::Stdout(bytes) | Output::Stderr(bytes) => bytes.len(),
         };
-        (waiting + rest.iter().map(size).sum::<usize>()) as u64
+        self.rest.iter().map(size).sum::<usize>() as u64
     }
 
-    /// Returns when all of it is taken, or nobody is there to take it.
+    /// Returns when all of it is taken, or nobody is there to take it. Who drops this instead gives it to nobody.
     pub async fn deliver(self) {
-        for output in self.0.rest {
-            if self.0.sender.send(output).await.is_err() {
+        for output in self.rest {
+            if self.sender.send(output).await.is_err() {
                 return;
             }
-        }
-    }
-
-    /// Nobody gets it.
-    pub fn discard(self) {
-        if let Some(outputs) = self.0.outputs.upgrade() {
-            let mut outputs = lock(&outputs);
-            outputs.close();
-            while outputs.try_recv().is_ok() {}
         }
     }
 }
@@ -97,8 +88,14 @@ impl Live {
         (Self { sender, rest: Vec::new(), outputs: Arc::downgrade(&outputs) }, Outputs(outputs))
     }
 
+    /// What waits to be taken is taken back.
     pub(crate) fn end(self) -> Unread {
-        Unread(self)
+        let Self { sender, rest, outputs } = self;
+        let waiting = outputs.upgrade().map(|outputs| {
+            let mut outputs = lock(&outputs);
+            iter::from_fn(|| outputs.try_recv().ok()).collect::<Vec<_>>()
+        });
+        Unread { sender, rest: waiting.into_iter().flatten().chain(rest).collect() }
     }
 
     async fn pass(&mut self, output: Output, patient_until: Instant, cancel: &CancellationToken) {
@@ -178,8 +175,8 @@ mod tests {
             }
             assert_eq!(began.elapsed(), Duration::from_secs(5));
             let unread = live.end();
-            assert_eq!(unread.bytes(), (PIECES * PIECE) as u64 + 4, "8, 9 and 10 are kept");
-            let end = async { if delivers { unread.deliver().await } else { unread.discard() } };
+            assert_eq!(unread.bytes(), 12, "the last number has two digits");
+            let end = async { if delivers { unread.deliver().await } else { drop(unread) } };
             let receive = async {
                 let mut received = Vec::new();
                 while let Some(output) = outputs.recv().await {

@@ -98,6 +98,12 @@ pub enum LaunchError {
     Abandoned,
 }
 
+impl LaunchError {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.is_silence())
+    }
+}
+
 impl Pool {
     /// Runs as a task on the current runtime. Starts containers for requests alone until [`Pool::fill`].
     pub(crate) fn new(

@@ -30,11 +30,14 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 const LAST_RETRY_WHILE_AWAY: Duration = Duration::from_secs(2);
 /// A container that is still there after this long no longer holds its slot, be it that its removal fails or that it hangs.
 const QUARANTINE_AFTER: Duration = Duration::from_secs(3);
-/// Finds what no `Drop` could know of, such as a container whose create was answered too late.
+/// Finds what no `Drop` could know of, such as a container that the engine was about to make when the life before this one was killed:
+/// soon after the start, and ever more rarely.
+const FIRST_SWEEP: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-/// An engine that answers again does soon what was asked of it before. Within the time that a drain has for removals.
-const LATE_LOOKS: u32 = 5;
-const BETWEEN_LATE_LOOKS: Duration = Duration::from_secs(1);
+/// An engine that answers again does soon what was asked of it before. With the time until it was given up, within that which a drain
+/// has for removals.
+const LATE_LOOKS: u32 = 6;
+const BETWEEN_LATE_LOOKS: Duration = Duration::from_millis(500);
 /// Of orphans, which nobody waits for; the others are bounded by their slots.
 const ORPHANS_AT_ONCE: usize = 4;
 
@@ -103,8 +106,8 @@ impl Reaper {
 /// The reaper's task: one burial a container, all of them its children. Ends when it is to and all is gone.
 async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop: CancellationToken) {
     let mut burials = JoinSet::new();
-    let mut sweeps = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
-    sweeps.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut pause = FIRST_SWEEP;
+    let mut next_sweep = time::Instant::now() + pause;
     loop {
         tokio::select! {
             biased;
@@ -114,8 +117,10 @@ async fn run(work: Arc<Work>, mut queue: mpsc::UnboundedReceiver<Remains>, stop:
             Some(_) = burials.join_next() => {}
             () = stop.cancelled(), if burials.is_empty() => break,
             // Not awaited here: an engine that hangs would keep every burial waiting.
-            _ = sweeps.tick(), if !stop.is_cancelled() => {
+            () = time::sleep_until(next_sweep), if !stop.is_cancelled() => {
                 burials.spawn(Arc::clone(&work).sweep_and_tell());
+                pause = (pause * 2).min(SWEEP_EVERY);
+                next_sweep = time::Instant::now() + pause;
             }
         }
     }

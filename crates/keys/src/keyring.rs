@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use engine::Tenant;
@@ -20,8 +20,20 @@ pub struct Keyring(Arc<RwLock<Keys>>);
 
 #[derive(Debug, Default)]
 struct Keys {
+    /// Of how many versions of the file this is the last.
+    version: u64,
     digests: Vec<(Digest, Arc<Account>)>,
     accounts: HashMap<Tenant, Arc<Account>>,
+}
+
+impl Keys {
+    fn find(&self, presented: &Digest) -> Option<&Arc<Account>> {
+        let mut found = u64::MAX;
+        for (index, (digest, _)) in (0..).zip(&self.digests) {
+            found.conditional_assign(&index, digest.ct_eq(presented));
+        }
+        self.digests.get(usize::try_from(found).ok()?).map(|(_, account)| account)
+    }
 }
 
 /// What a key has opened, and whether it still would.
@@ -30,13 +42,17 @@ pub struct Pass {
     /// As it was then.
     pub account: Arc<Account>,
     digest: Digest,
+    /// In which it was found.
+    version: u64,
     keyring: Keyring,
 }
 
 impl Pass {
     /// Whether the key is in force, and its tenant's, now.
     pub fn is_in_force(&self) -> bool {
-        self.keyring.find(&self.digest).is_some_and(|account| account.tenant == self.account.tenant)
+        let keys = self.keyring.keys();
+        keys.version == self.version
+            || keys.find(&self.digest).is_some_and(|account| account.tenant == self.account.tenant)
     }
 }
 
@@ -61,7 +77,7 @@ impl Keyring {
     pub(crate) fn replace(&self, text: &str) -> Result<(), (usize, InvalidLine)> {
         let lines = line::parse(text)?;
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Keys::default();
+        let mut next = Keys { version: keys.version + 1, ..Keys::default() };
         for line in lines {
             let account = next.accounts.entry(line.tenant).or_insert_with_key(|tenant| {
                 let earlier = keys.accounts.get(tenant).map(Arc::as_ref);
@@ -75,23 +91,18 @@ impl Keyring {
 
     /// What a key opens. Takes the same time for every key, known or not.
     pub fn open(&self, key: &str) -> Option<Pass> {
-        let digest = Digest::of(key);
-        Some(Pass { account: self.find(&digest)?, digest, keyring: self.clone() })
+        let (digest, keys) = (Digest::of(key), self.keys());
+        let account = Arc::clone(keys.find(&digest)?);
+        Some(Pass { account, digest, version: keys.version, keyring: self.clone() })
     }
 
-    fn find(&self, presented: &Digest) -> Option<Arc<Account>> {
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut found = u64::MAX;
-        for (index, (digest, _)) in (0..).zip(&keys.digests) {
-            found.conditional_assign(&index, digest.ct_eq(presented));
-        }
-        let (_, account) = keys.digests.get(usize::try_from(found).ok()?)?;
-        Some(Arc::clone(account))
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many keys are in force.
     pub fn count(&self) -> Count {
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys();
         Count { tenants: keys.accounts.len(), keys: keys.digests.len() }
     }
 }

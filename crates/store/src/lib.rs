@@ -233,7 +233,7 @@ impl Shared {
                 Err(Outdated) => Some(meta),
             };
             if let Some(loser) = loser {
-                self.discard_later(loser).await;
+                self.discard_replaced(loser).await;
             }
         }
     }
@@ -255,32 +255,40 @@ impl Shared {
     }
 
     /// Gives a value that nobody sees yet a newer version.
-    async fn renew(&self, meta: Meta) -> Result<Meta, object_store::Error> {
+    async fn renew(self: &Arc<Self>, meta: Meta) -> Result<Meta, object_store::Error> {
         let renewed = self.index.renew(&meta);
         let (from, to) = (object_path(meta.version), object_path(renewed.version));
         if let Err(error) = in_time(self.objects.rename(&from, &to)).await {
-            self.discard_later(meta).await;
-            self.discard_later(renewed).await;
+            self.give_up(meta);
+            self.give_up(renewed);
             return Err(error);
         }
         Ok(renewed)
     }
 
-    /// Deletes a version that nobody shall see: now, or with the next sweep.
-    async fn discard_later(&self, meta: Meta) {
-        if self.discard_unfinished(&meta).await.is_err() {
-            self.stuck().push(meta);
+    /// Deletes a version that has been replaced: now, or with the next sweep.
+    async fn discard_replaced(&self, older: Meta) {
+        if self.discard(&older).await.is_err() {
+            self.stuck().push(older);
         }
+    }
+
+    /// Deletes what may be left of an upload that has failed, while who has sent it is told so.
+    fn give_up(self: &Arc<Self>, meta: Meta) {
+        let (shared, version) = (Arc::clone(self), meta.version);
+        self.stuck().push(meta);
+        // What cannot be deleted now is with the next sweep.
+        tokio::spawn(async move { shared.discard_stuck(|stuck| stuck.version == version).await });
     }
 
     /// One that still cannot be deleted does not save the others.
     async fn discard_stuck(&self, which: impl Fn(&Meta) -> bool) -> Result<(), DeleteError> {
         let mut outcome = Ok(());
-        let tried: Vec<_> = self.stuck().extract_if(.., |meta| which(meta)).collect();
+        let tried: Vec<_> = self.stuck().iter().filter(|meta| which(meta)).cloned().collect();
         for meta in tried {
-            if let Err(error) = self.discard_unfinished(&meta).await {
-                self.stuck().push(meta);
-                outcome = Err(DeleteError::Disk(error));
+            match self.discard_unfinished(&meta).await {
+                Ok(()) => self.stuck().retain(|stuck| stuck.version != meta.version),
+                Err(error) => outcome = Err(DeleteError::Disk(error)),
             }
         }
         outcome
@@ -301,12 +309,6 @@ impl Shared {
         Ok(())
     }
 
-    /// An error if it is not one file that is missing but the folder of all.
-    async fn must_be_there(&self) -> Result<(), object_store::Error> {
-        let root = self.root.clone();
-        disk_step(move || root.check()).await.map_err(disk_error)
-    }
-
     /// The same for a version whose upload may wait for the disk still: it will find nothing that it could make visible.
     async fn discard_unfinished(&self, meta: &Meta) -> Result<(), object_store::Error> {
         let staged = self.root.path.join(format!("{}#1", meta.version));
@@ -317,31 +319,35 @@ impl Shared {
         removed.await.map_err(disk_error)?;
         self.discard(meta).await
     }
+
+    /// An error if it is not one file that is missing but the folder of all.
+    async fn must_be_there(&self) -> Result<(), object_store::Error> {
+        let root = self.root.clone();
+        disk_step(move || root.check()).await.map_err(disk_error)
+    }
 }
 
 /// The folder of all objects, which somebody may have taken away, or its disk.
 #[derive(Clone, Debug)]
 struct Root {
     path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
+    /// Open, so that its inode is nobody else's.
+    folder: Arc<fs::File>,
 }
 
 impl Root {
     fn of(path: PathBuf) -> io::Result<Self> {
-        let identity = Self::identity(&path)?;
-        Ok(Self { path, identity })
-    }
-
-    fn identity(path: &Path) -> io::Result<(u64, u64)> {
-        fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+        let folder = Arc::new(fs::File::open(&path)?);
+        Ok(Self { path, folder })
     }
 
     fn check(&self) -> io::Result<()> {
-        match Self::identity(&self.path) {
-            Ok(identity) if identity == self.identity => Ok(()),
-            Ok(_) => Err(io::Error::other("the data folder is another one than at the start")),
-            Err(error) => Err(io::Error::other(format!("the data folder is gone: {error}"))),
+        let gone = |error| io::Error::other(format!("the data folder is gone: {error}"));
+        let (there, opened) = (fs::metadata(&self.path).map_err(gone)?, self.folder.metadata()?);
+        if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) {
+            Ok(())
+        } else {
+            Err(io::Error::other("the data folder is another one than at the start"))
         }
     }
 }

@@ -149,21 +149,22 @@ impl Upload {
         self.flush().await?;
         let Self { shared, mut target, version, header, mut room, .. } = self;
         let mut meta = header.meta(version, room.bytes - Header::SIZE, shared.limits.ttl);
-        if meta.has_expired() {
-            return Err(PutError::TooSlow);
-        }
         shared.index.hold(&meta);
         room.bytes = 0;
         if let Err(error) = in_time(target.complete()).await {
             // It may be there all the same, or come to be.
-            shared.discard_later(meta).await;
+            shared.give_up(meta);
             return Err(error.into());
+        }
+        if meta.has_expired() {
+            shared.give_up(meta);
+            return Err(PutError::TooSlow);
         }
         loop {
             match shared.index.settle(&meta) {
                 Ok(older) => {
                     if let Some(older) = older {
-                        shared.discard_later(older).await;
+                        shared.discard_replaced(older).await;
                     }
                     return Ok(meta);
                 }

@@ -1,6 +1,6 @@
 //! The life of the service: open, prove, serve, drain.
 
-use std::{future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{App, Budget};
 use axum_server::Handle;
@@ -158,30 +158,29 @@ pub(crate) async fn serve(config: Config) -> Result<(), ServeError> {
     };
     info!(patience = ?config.drain_timeout, "draining: a second signal hurries");
     let patient_until = Instant::now() + config.drain_timeout;
-    let hurries = async {
+    let hurried = impatient.clone();
+    tokio::spawn(async move {
         signals.next().await;
-        impatient.cancel();
-        future::pending().await
+        hurried.cancel();
+    });
+    engine.drain(config.drain_timeout, &impatient).await;
+    dismiss(undertaker, &engine);
+    // Uploads and downloads end in the same time.
+    let rest = patient_until.saturating_duration_since(Instant::now()).max(LAST_ANSWERS);
+    handle.graceful_shutdown(Some(rest));
+    let out_of_patience = async {
+        impatient.cancelled().await;
+        sleep(LAST_ANSWERS).await;
     };
-    let end = async {
-        engine.drain(config.drain_timeout, &impatient).await;
-        dismiss(undertaker, &engine);
-        // Uploads and downloads end in the same time.
-        let rest = patient_until.saturating_duration_since(Instant::now()).max(LAST_ANSWERS);
-        handle.graceful_shutdown(Some(if impatient.is_cancelled() { LAST_ANSWERS } else { rest }));
-        let Some(served) = failed else {
-            tokio::select! {
-                served = &mut server => return served,
-                () = impatient.cancelled() => sleep(LAST_ANSWERS).await,
+    let served = match failed {
+        Some(served) => served,
+        None => tokio::select! {
+            served = &mut server => served,
+            () = out_of_patience => {
+                handle.shutdown();
+                server.await
             }
-            handle.shutdown();
-            return server.await;
-        };
-        served
-    };
-    let served = tokio::select! {
-        served = end => served,
-        never = hurries => never,
+        },
     };
     // It may block, for the collector's sake.
     let _ = tokio::task::spawn_blocking(move || traces.finish()).await;

@@ -40,7 +40,7 @@ impl Observer for EngineLog {
                 debug!(%container, duration_ms = took.as_secs_f64() * 1e3, "container started");
             }
             Event::StartFailed { error, retry_in, refill } => {
-                let retry_in_ms = retry_in.as_secs_f64() * 1e3;
+                let retry_in_ms = retry_in.map(|time| time.as_secs_f64() * 1e3);
                 warn!(%error, retry_in_ms, refill, "container could not be started");
             }
             Event::WarmContainerDied => warn!("a container that stood ready has ended: replacing it"),

@@ -165,6 +165,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
         if !self.cancelled {
             self.time_up = Instant::now() + self.parcel.timeout;
             self.deadline = self.time_up + GRACE;
+            self.late = None;
         }
         self.sink.take(Output::Started, self.time_up, self.cancel).await;
     }
@@ -199,6 +200,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
             self.answering = true;
             self.stopwatch.enter(Phase::Collect);
             self.deadline = self.deadline.max(Instant::now() + ANSWER_LIMIT);
+            self.late = None;
         }
     }
 
@@ -225,6 +227,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
             turn = self.parcel.large.turn() => {
                 self.collected.returned.turn = Some(turn);
                 self.deadline = Instant::now() + ANSWER_LIMIT;
+                self.late = None;
             }
         }
         Ok(())

@@ -142,7 +142,7 @@ impl Driver for DockerDriver {
         let create = self.docker.create_container(Some(options), self.hardening.container(spec));
         let created = self.call("create a container", LIFECYCLE_LIMIT, create).await?;
         if !created.warnings.is_empty() {
-            return Err(DriverError::Warned(created.warnings.join("; ")));
+            return Err(DriverError::Warned(clipped(created.warnings.join("; "))));
         }
         // Attached before it starts, so that not a byte is missed.
         let options = AttachContainerOptions {

@@ -63,7 +63,8 @@ impl Waiter {
 struct Kept {
     number: u64,
     level: usize,
-    busy: bool,
+    /// Since when it imports the next module, if it does.
+    busy: Option<Instant>,
     since: Instant,
     commands: mpsc::Sender<Command>,
 }
@@ -100,8 +101,8 @@ pub(super) struct State {
     at_rest: bool,
     /// The last container that was started went to a further request of its tenant.
     went_further: bool,
-    /// Containers in a row that have died of their next module, by the level that they had.
-    preload_deaths: HashMap<usize, u32>,
+    /// Containers in a row that have ended while they imported their next module, and when the last did, by the level that they had.
+    preload_deaths: HashMap<usize, (u32, Instant)>,
     /// Until when a flood has no further start.
     pause_until: Option<Instant>,
 }
@@ -174,7 +175,7 @@ impl Actor {
                 }
                 Action::Preload { standing } => {
                     let kept = &mut self.state.standing[standing];
-                    kept.busy = true;
+                    kept.busy = Some(now);
                     kept.command(Command::Preload(self.preloads[kept.level].clone()));
                 }
                 Action::Start => {
@@ -201,7 +202,7 @@ impl Actor {
         let state = &self.state;
         let standing = |kept: &Kept| Standing {
             level: kept.level,
-            busy: kept.busy,
+            busy: kept.busy.is_some(),
             old: now.duration_since(kept.since) >= self.max_age,
         };
         let waiting = |waiter: &Waiter| Waiting {
@@ -217,7 +218,7 @@ impl Actor {
             slots: self.launcher.slots.free(),
             calm: self.pace.calm_at(now).is_none(),
             at_ease: self.pace.at_ease_at(now).is_none(),
-            in_doubt: self.refills.in_doubt(),
+            needs_proof: self.refills.needs_proof(state.standing.iter().map(|kept| kept.since)),
             backing_off: self.refills.retry_at(now).is_some(),
             pausing: state.pause_until.is_some_and(|until| until > now),
         }
@@ -278,13 +279,13 @@ impl Actor {
                 }
                 self.state.preload_deaths.remove(&kept.level);
                 kept.level += 1;
-                kept.busy = false;
+                kept.busy = None;
             }
             Report::Died { number, since, died, waiter } => {
                 self.observer.observe(&Event::WarmContainerDied);
                 let place = self.state.standing.iter().position(|kept| kept.number == number);
                 match place.map(|place| self.state.standing.remove(place)) {
-                    Some(kept) if kept.busy => self.died_of_preload(kept.level),
+                    Some(Kept { level, busy: Some(began), .. }) => self.died_of_preload(level, began),
                     _ => self.refills.died(since, died),
                 }
                 if let Some(waiter) = waiter {
@@ -294,10 +295,14 @@ impl Actor {
         }
     }
 
-    /// A container with so many modules has ended while it imported the next: perhaps by somebody's hand.
-    fn died_of_preload(&mut self, level: usize) {
-        let deaths = self.state.preload_deaths.entry(level).or_default();
-        *deaths += 1;
+    /// A container with so many modules has ended while it imported the next, which it `began` then: perhaps by somebody's hand.
+    fn died_of_preload(&mut self, level: usize, began: Instant) {
+        let (deaths, last) = self.state.preload_deaths.entry(level).or_insert((0, began));
+        // Of several at once one counts: the others may have the same reason.
+        if *deaths > 0 && began <= *last {
+            return;
+        }
+        (*deaths, *last) = (*deaths + 1, Instant::now());
         if *deaths == FATAL_PRELOADS {
             let error = "the container ends while it imports it";
             self.observer.observe(&Event::PreloadFailed { module: &self.preloads[level], error });

@@ -62,8 +62,8 @@ pub(super) struct Situation {
     pub(super) calm: bool,
     /// Nothing was leased for some time.
     pub(super) at_ease: bool,
-    /// The last start failed, and only another tells whether they work again.
-    pub(super) in_doubt: bool,
+    /// The last start failed, and nothing but another tells whether they work again.
+    pub(super) needs_proof: bool,
     /// It is too early for one that nobody waits for.
     pub(super) backing_off: bool,
     /// A start has just ended: a flood that leaves room for another tenant's single calls has none for a moment.
@@ -114,7 +114,7 @@ impl Policy {
         let somebody_waits = unserved + special_unserved + special_starts > 0;
         let busy = situation.standing.iter().filter(|container| container.busy).count();
         let kept = free.len() + busy;
-        let proof = usize::from(situation.in_doubt && situation.starting == 0 && self.size > 0);
+        let proof = usize::from(situation.needs_proof && situation.starting == 0 && self.size > 0);
         let missing = (unserved + self.size).saturating_sub(kept + situation.starting).max(proof);
         // A lease that is given right now ends the calm.
         let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
@@ -126,14 +126,14 @@ impl Policy {
         actions.extend(std::iter::repeat_n(Action::Start, starts));
 
         let idle = calm && situation.at_ease && !somebody_waits && starts == 0 && situation.starting == 0;
-        if idle || (special_unserved > 0 && slots == 0) {
-            free.sort_by_key(|(_, container)| container.level);
-            // Started for somebody who has left meanwhile.
-            let surplus = usize::from(kept > self.size && !free.is_empty());
-            actions.extend(free.drain(..surplus).map(|(standing, _)| Action::Retire { standing }));
-            if idle && surplus == 0 {
-                self.improve(free, kept, busy, &mut actions);
-            }
+        let in_the_way = special_unserved > 0 && slots == 0;
+        free.sort_by_key(|(_, container)| container.level);
+        // Started for somebody who has left meanwhile.
+        let surplus = free.first().filter(|_| kept > self.size);
+        match surplus {
+            Some((standing, _)) if idle || in_the_way => actions.push(Action::Retire { standing: *standing }),
+            None if idle => self.improve(free, kept, busy, &mut actions),
+            _ => {}
         }
         actions
     }

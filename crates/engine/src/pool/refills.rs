@@ -82,10 +82,11 @@ impl Refills {
         self.state().retry_at.filter(|at| *at > now)
     }
 
-    /// Nothing but a start tells whether they work again.
-    pub(super) fn in_doubt(&self) -> bool {
+    /// Nothing but another start tells whether they work again, also not what stands ready `since` then.
+    pub(super) fn needs_proof(&self, mut since: impl Iterator<Item = Instant>) -> bool {
         let state = self.state();
-        state.reason.is_some() && state.dying_since.is_none()
+        let proves = |since| state.dying_since.is_some_and(|dying_since| dying_since < since);
+        state.reason.is_some() && !since.any(proves)
     }
 
     pub(super) fn failing(&self) -> Option<String> {
@@ -116,7 +117,8 @@ mod tests {
         for _ in 0..20 {
             let pause = refills.failed(&"no");
             assert!(pause >= longest / 2 && pause <= longest, "{pause:?}");
-            assert_eq!((refills.failing().as_deref(), refills.in_doubt()), (Some("no"), true));
+            assert_eq!(refills.failing().as_deref(), Some("no"));
+            assert!(refills.needs_proof([Instant::now()].into_iter()));
             longest = (longest * 2).min(LAST_PAUSE);
         }
         advance(LAST_PAUSE).await;
@@ -145,9 +147,10 @@ mod tests {
         assert_eq!(refills.comes_of_age([older].into_iter()), None);
         refills.served(older);
         refills.started();
-        assert!(refills.failing().is_some() && !refills.in_doubt());
+        assert!(refills.failing().is_some() && refills.needs_proof([older].into_iter()));
         advance(MOMENT).await;
         let later = Instant::now();
+        assert!(!refills.needs_proof([older, later].into_iter()));
         let of_age = refills.comes_of_age([older, later + MOMENT, later].into_iter());
         assert_eq!(of_age, Some(later + TOO_YOUNG_TO_DIE));
         refills.served(later);

@@ -191,15 +191,29 @@ async fn a_container_that_somebody_pauses_or_kills_is_not_the_codes_end() {
     .await;
 }
 
+/// A runner whose report comes so long after its word that the code has started, and that so long after the request.
+fn reports_late(starts_after: Duration, ends_after: Duration) -> Script {
+    let parts =
+        [(Duration::ZERO, vec![READY]), (starts_after, vec![STARTED]), (ends_after, vec![RESULT, FINISHED])];
+    Script::SaysInParts(parts.into())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_report_that_an_engine_has_slept_on_is_heard() {
-    // The code may take 20 s, and its runner's report 1.9 s more.
-    for (comes_after, status) in [(21_899, Status::Ok), (26_500, Status::Ok), (28_000, Status::Timeout)] {
-        let comes_after = Duration::from_millis(comes_after);
-        let script = Script::SaysLater(vec![READY, STARTED], comes_after, vec![RESULT, FINISHED]);
-        with_script(vec![script], async |engine, driver, _| {
+    // The code is to start within 10 s and may take 20, and its runner's report 1.9 s more.
+    for (starts_after, ends_after, status) in [
+        (0, 21_899, Status::Ok),
+        (0, 26_500, Status::Ok),
+        (0, 28_000, Status::Timeout),
+        (14_500, 26_500, Status::Ok),
+        (14_500, 28_000, Status::Timeout),
+    ] {
+        let (starts_after, ends_after) =
+            (Duration::from_millis(starts_after), Duration::from_millis(ends_after));
+        with_script(vec![reports_late(starts_after, ends_after)], async |engine, driver, _| {
             *driver.inspects_take.lock().unwrap() = Duration::from_secs(4);
-            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, status, "{comes_after:?}");
+            let outcome = engine.execute(request(engine, "")).await.unwrap();
+            assert_eq!(outcome.status, status, "{starts_after:?} {ends_after:?}");
         })
         .await;
     }
@@ -207,9 +221,8 @@ async fn a_report_that_an_engine_has_slept_on_is_heard() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_that_this_process_has_slept_on_is_heard() {
-    for first in [vec![READY, STARTED], vec![READY]] {
-        let rest = [STARTED, RESULT, FINISHED][first.len() - 1..].to_vec();
-        let script = Script::SaysLater(first, Duration::from_secs(5), rest);
+    for starts_after in [Duration::ZERO, Duration::from_secs(5)] {
+        let script = reports_late(starts_after, Duration::from_secs(5));
         with_script(vec![script], async |engine, _, heard| {
             let run = async {
                 let outcome = engine.execute(request(engine, "")).await.unwrap();

@@ -12,7 +12,7 @@ use super::{
     config,
     fairness::request_of,
     request, run,
-    scripted::{FINISHED, Heard, READY, RESULT, STARTED, Script, Scripted},
+    scripted::{FINISHED, Heard, PRELOADED, READY, RESULT, STARTED, Script, Scripted},
 };
 use crate::{
     Engine, EngineConfig, ExecuteError, ExecutionRequest, PoolConfig, Status,
@@ -293,6 +293,24 @@ async fn a_module_that_ends_its_container_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_preloads_that_end_at_once_one_counts() {
+    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
+    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
+    let mut config = pooled(4, &["numpy"]);
+    config.pool.refill_concurrency = 4.try_into().unwrap();
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
+    engine.prove().await.unwrap();
+    *driver.usual.lock().unwrap() = Some(|| {
+        Script::SaysInParts(vec![(Duration::ZERO, vec![READY]), (Duration::from_secs(5), vec![PRELOADED])])
+    });
+    *driver.scripts.lock().unwrap() = (0..3).map(|_| Script::EndsAfter(Duration::from_secs(3))).collect();
+    until("they have ended", || heard.count("WarmContainerDied") == 3).await;
+    until("the others are warm", || heard.count("PoolWarm") > 0).await;
+    assert_eq!(heard.count("PreloadFailed"), 0);
+    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_for_one_request_alone_that_fails_says_nothing_about_the_others() {
     with_scripted_pool(2, answers, async |engine, driver, heard| {
         until("all stand ready", || heard.count("PoolWarm") > 0).await;
@@ -300,6 +318,14 @@ async fn a_start_for_one_request_alone_that_fails_says_nothing_about_the_others(
         let memory = engine.bounds().memory_mib(64).unwrap();
         let refused = engine.execute(ExecutionRequest { memory, ..request(engine, "") }).await;
         assert!(matches!(refused, Err(ExecuteError::Launch(_))), "{refused:?}");
+        assert!(engine.health().await.is_ok());
+        // The refill behind that trial.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // But an engine that does not answer is the others' too; whether it does is found out without a request.
+        *driver.scripts.lock().unwrap() = vec![Script::IsNotAnswered];
+        engine.execute(ExecutionRequest { memory, ..request(engine, "") }).await.unwrap_err();
+        assert!(engine.health().await.is_err());
+        tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(engine.health().await.is_ok());
     })
     .await;

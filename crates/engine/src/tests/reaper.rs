@@ -68,7 +68,7 @@ async fn a_container_that_the_engine_makes_after_it_was_given_up_is_removed_and_
             engine.execute(request(engine, "")).await.unwrap_err();
             let late = driver.launched.lock().unwrap().last().unwrap().name.clone();
             let comes = async {
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
                 driver.containers.lock().unwrap().insert(late.clone(), None);
             };
             let end = async {

@@ -23,6 +23,7 @@ use crate::{
 
 pub(super) const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
 pub(super) const READY_9: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":9,\"python\":\"3\"}";
+pub(super) const PRELOADED: &[u8] = include_bytes!("../../../protocol/golden/preloaded.bin");
 pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
 pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");
 pub(super) const FINISHED: &[u8] = include_bytes!("../../../protocol/golden/finished-ok.bin");
@@ -65,7 +66,8 @@ pub(super) enum Script {
     Answers(Vec<&'static [u8]>),
     Says(Vec<&'static [u8]>),
     SaysThenHangs(Vec<&'static [u8]>),
-    SaysLater(Vec<&'static [u8]>, Duration, Vec<&'static [u8]>),
+    /// Each part so long after the one before.
+    SaysInParts(Vec<(Duration, Vec<&'static [u8]>)>),
     EndsAfter(Duration),
     Complains(&'static str),
     Refuses,
@@ -124,9 +126,12 @@ impl Driver for Scripted {
             }
             Script::Says(said) => frames(said).boxed(),
             Script::SaysThenHangs(said) => frames(said).chain(stream::pending()).boxed(),
-            Script::SaysLater(first, time, rest) => {
-                let rest = stream::once(tokio::time::sleep(time)).flat_map(move |()| frames(rest.clone()));
-                frames(first).chain(rest).chain(stream::pending()).boxed()
+            Script::SaysInParts(parts) => {
+                let part = async |(pause, said)| {
+                    tokio::time::sleep(pause).await;
+                    said
+                };
+                stream::iter(parts).then(part).flat_map(frames).chain(stream::pending()).boxed()
             }
             Script::EndsAfter(time) => {
                 let end = stream::once(tokio::time::sleep(time)).filter_map(async |()| None);

@@ -155,7 +155,7 @@ fn starts_removals_and_calls_are_counted_with_their_failures() {
         call(Call::Launch, false),
         call(Call::Launch, true),
         Event::ContainerStarted { container, took },
-        Event::StartFailed { error, retry_in: took, refill: true },
+        Event::StartFailed { error, retry_in: Some(took), refill: true },
         Event::ResizeFailed { container, error },
         Event::RemovalFailed { container, attempt: 1, error },
         Event::Quarantined { container },

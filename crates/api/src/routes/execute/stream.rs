@@ -73,18 +73,11 @@ pub(crate) async fn stream(
     let run = trace.follow(async move {
         let (outcome, unread) = app.engine.execute_live(request, live).await;
         drop(share);
-        let outcome = outcome?;
         // The run holds nothing any more: what its client has not taken yet is an answer's.
-        match answer::share(unread.bytes() + answer::size(&outcome), &app.answers, &tenant) {
-            Ok(share) => {
-                unread.deliver().await;
-                Ok((outcome, share))
-            }
-            Err(refused) => {
-                unread.discard();
-                Err(refused)
-            }
-        }
+        let size = unread.bytes() + outcome.as_ref().map_or(0, answer::size);
+        let share = answer::share(size, &app.answers, &tenant)?;
+        unread.deliver().await;
+        Ok((outcome?, share))
     });
     let run: Run = AbortOnDropHandle::new(tokio::spawn(run));
     let Some(first) = outputs.recv().await else {

@@ -58,9 +58,13 @@ impl Actor {
         Started { launched, took, waiter }: Started,
         reports: &mpsc::Sender<Report>,
     ) {
+        // With settings of its own it says nothing about the others, but for whether the engine answers.
+        let is_special = waiter.is_some();
         match launched {
             Ok((conversation, container)) => {
-                self.refills.started();
+                if !is_special {
+                    self.refills.started();
+                }
                 self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
                 self.state.pause_until = Some(Instant::now() + took.mul_f64(PAUSE));
                 match waiter.or_else(|| self.next_in_line()) {
@@ -74,9 +78,8 @@ impl Actor {
                 }
             }
             Err(error) => {
-                // One with settings of its own says nothing about the others.
-                let is_special = waiter.is_some();
-                let retry_in = if is_special { Duration::ZERO } else { self.refills.failed(&error) };
+                let counts = !is_special || error.is_silence();
+                let retry_in = counts.then(|| self.refills.failed(&error));
                 // One failure, one answer: the next in line has its own start.
                 let waiter = waiter.or_else(|| self.next_in_line());
                 let refill = waiter.is_none();
@@ -103,7 +106,7 @@ impl Actor {
             waiting.iter().position(is_next)
         };
         let (first, further) = (first_of(false), first_of(true));
-        let kept = standing.iter().filter(|kept| !kept.busy).count();
+        let kept = standing.iter().filter(|kept| kept.busy.is_none()).count();
         *went_further = further.is_some() && self.policy.goes_further(first.is_some(), kept, *went_further);
         waiting.remove(if *went_further { further? } else { first? })
     }
@@ -121,6 +124,6 @@ impl Actor {
             self.stop.clone(),
         ));
         let since = Instant::now();
-        self.state.standing.push(Kept { number, level: 0, busy: false, since, commands });
+        self.state.standing.push(Kept { number, level: 0, busy: None, since, commands });
     }
 }

@@ -28,7 +28,7 @@ fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
         slots: 10,
         calm: true,
         at_ease: true,
-        in_doubt: false,
+        needs_proof: false,
         backing_off: false,
         pausing: false,
     }
@@ -150,11 +150,11 @@ fn after_a_failure_starts_happen_only_for_those_who_wait() {
 
 #[test]
 fn whether_starts_work_again_is_tried_though_the_pool_is_full() {
-    let full = Situation { in_doubt: true, ..situation(&[ready(3); 4], &[]) };
+    let full = Situation { needs_proof: true, ..situation(&[ready(3); 4], &[]) };
     assert_eq!(POLICY.decide(&full), [Action::Start]);
     assert_eq!(POLICY.decide(&Situation { backing_off: true, ..full.clone() }), []);
     assert_eq!(POLICY.decide(&Situation { starting: 1, ..full }), []);
-    let without = Situation { in_doubt: true, ..situation(&[], &[]) };
+    let without = Situation { needs_proof: true, ..situation(&[], &[]) };
     assert_eq!(Policy { size: 0, ..POLICY }.decide(&without), []);
 }
 
@@ -229,7 +229,7 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
             (standing, waiting),
             [starting, special_starts],
             slots,
-            [calm, at_ease, in_doubt, backing_off, pausing],
+            [calm, at_ease, needs_proof, backing_off, pausing],
         )| {
             let situation = Situation {
                 standing,
@@ -239,7 +239,7 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
                 slots,
                 calm,
                 at_ease,
-                in_doubt,
+                needs_proof,
                 backing_off,
                 pausing,
             };
@@ -310,7 +310,7 @@ proptest! {
         let refills = count(&actions, |action| *action == Action::Start);
         let ordinary = situation.waiting.iter().filter(|waiting| !waiting.special).count();
         let after = situation.standing.len() + situation.starting + refills;
-        let proof = situation.in_doubt && situation.starting == 0 && refills == 1;
+        let proof = situation.needs_proof && situation.starting == 0 && refills == 1;
         prop_assert!(refills == 0 || after <= policy.size + ordinary || proof);
     }
 
