@@ -45,7 +45,7 @@ pub enum Event<'a> {
     StartFailed { error: &'a dyn std::error::Error, retry_in: Option<Duration>, refill: bool },
     /// A container that stood ready has ended by itself, or was killed.
     WarmContainerDied,
-    /// A module cannot be preloaded, or has ended several containers; they do without it.
+    /// A module cannot be preloaded: containers do without it, and, if it has ended several of them, without those behind it.
     PreloadFailed { module: &'a str, error: &'a str },
     /// A container could not be given more memory; the request gets one of its own.
     ResizeFailed { container: &'a ContainerName, error: &'a dyn std::error::Error },

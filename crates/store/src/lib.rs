@@ -259,8 +259,8 @@ impl Shared {
         let renewed = self.index.renew(&meta);
         let (from, to) = (object_path(meta.version), object_path(renewed.version));
         if let Err(error) = in_time(self.objects.rename(&from, &to)).await {
-            self.give_up(meta);
-            self.give_up(renewed);
+            // First the one without which no renaming that is late can succeed.
+            self.give_up(&[&meta, &renewed]);
             return Err(error);
         }
         Ok(renewed)
@@ -274,11 +274,12 @@ impl Shared {
     }
 
     /// Deletes what may be left of an upload that has failed, while who has sent it is told so.
-    fn give_up(self: &Arc<Self>, meta: Meta) {
-        let (shared, version) = (Arc::clone(self), meta.version);
-        self.stuck().push(meta);
-        // What cannot be deleted now is with the next sweep.
-        tokio::spawn(async move { shared.discard_stuck(|stuck| stuck.version == version).await });
+    fn give_up(self: &Arc<Self>, metas: &[&Meta]) {
+        let (shared, versions) =
+            (Arc::clone(self), metas.iter().map(|meta| meta.version).collect::<Vec<_>>());
+        self.stuck().extend(metas.iter().map(|meta| (*meta).clone()));
+        // One after the other. What cannot be deleted now is with the next sweep.
+        tokio::spawn(async move { shared.discard_stuck(|stuck| versions.contains(&stuck.version)).await });
     }
 
     /// One that still cannot be deleted does not save the others.

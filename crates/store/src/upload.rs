@@ -153,14 +153,14 @@ impl Upload {
         room.bytes = 0;
         if let Err(error) = in_time(target.complete()).await {
             // It may be there all the same, or come to be.
-            shared.give_up(meta);
+            shared.give_up(&[&meta]);
             return Err(error.into());
         }
-        if meta.has_expired() {
-            shared.give_up(meta);
-            return Err(PutError::TooSlow);
-        }
         loop {
+            if meta.has_expired() {
+                shared.give_up(&[&meta]);
+                return Err(PutError::TooSlow);
+            }
             match shared.index.settle(&meta) {
                 Ok(older) => {
                     if let Some(older) = older {

@@ -218,6 +218,7 @@ impl Actor {
             slots: self.launcher.slots.free(),
             calm: self.pace.calm_at(now).is_none(),
             at_ease: self.pace.at_ease_at(now).is_none(),
+            proving: self.comes_of_age().is_some(),
             needs_proof: self.refills.needs_proof(state.standing.iter().map(|kept| kept.since)),
             backing_off: self.refills.retry_at(now).is_some(),
             pausing: state.pause_until.is_some_and(|until| until > now),

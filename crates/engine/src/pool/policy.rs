@@ -2,6 +2,7 @@
 //!
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
 //!    else the warmest; of several the one that has stood longest. Between tenants the last of several is kept for who has nothing running.
+//!    Starts go in the same order, but that nobody with nothing running waits for the further requests of others.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
 //!    one: of several at a time the last is neither for a pool that is at least half full, nor for the flood of one tenant while another
@@ -64,6 +65,8 @@ pub(super) struct Situation {
     pub(super) at_ease: bool,
     /// The last start failed, and nothing but another tells whether they work again.
     pub(super) needs_proof: bool,
+    /// A container that stands is about to show that they do.
+    pub(super) proving: bool,
     /// It is too early for one that nobody waits for.
     pub(super) backing_off: bool,
     /// A start has just ended: a flood that leaves room for another tenant's single calls has none for a moment.
@@ -88,13 +91,16 @@ impl Policy {
         let Situation { mut special_starts, mut slots, .. } = *situation;
         // Until somebody waits for a start.
         let (mut unserved, mut special_unserved, mut at_once) = (0, 0, None);
+        let mut first_unserved: usize = 0;
 
         for (index, waiting) in situation.waiting.iter().enumerate() {
             let left_to_others = if waiting.leaves.is_further() { self.reserve() } else { 0 };
             if waiting.special {
                 let starts = self.starts_for(waiting, situation.pausing);
                 at_once = at_once.max(Some(starts));
-                if slots > 0 && situation.starting + special_starts < starts {
+                let before = if waiting.leaves.is_further() { unserved } else { first_unserved };
+                let owed = before.saturating_sub(situation.starting);
+                if slots > owed && situation.starting + special_starts + owed < starts {
                     actions.push(Action::StartFor { waiting: index });
                     special_starts += 1;
                     slots -= 1;
@@ -107,6 +113,7 @@ impl Policy {
                 actions.push(Action::Lease { standing, waiting: index });
             } else {
                 unserved += 1;
+                first_unserved += usize::from(!waiting.leaves.is_further());
                 at_once = at_once.max(Some(self.starts_for(waiting, situation.pausing)));
             }
         }
@@ -131,7 +138,9 @@ impl Policy {
         // Started for somebody who has left meanwhile.
         let surplus = free.first().filter(|_| kept > self.size);
         match surplus {
-            Some((standing, _)) if idle || in_the_way => actions.push(Action::Retire { standing: *standing }),
+            Some((standing, _)) if in_the_way || (idle && !situation.proving) => {
+                actions.push(Action::Retire { standing: *standing })
+            }
             None if idle => self.improve(free, kept, busy, &mut actions),
             _ => {}
         }

@@ -21,6 +21,8 @@ struct State {
     failures: u32,
     retry_at: Option<Instant>,
     reason: Option<String>,
+    /// The reason is that the engine did not answer.
+    silence: bool,
     /// When a container last died too young.
     dying_since: Option<Instant>,
 }
@@ -37,20 +39,27 @@ impl Refills {
         }
     }
 
+    /// The engine has started a container of another kind.
+    pub(super) fn answered(&self) {
+        if self.state().silence {
+            self.started();
+        }
+    }
+
     /// All is well again.
     pub(super) fn recovered(&self) {
         *self.state() = State::default();
     }
 
-    /// Returns how long nothing is started that nobody waits for.
-    pub(super) fn failed(&self, error: &impl ToString) -> Duration {
+    /// Returns how long nothing is started that nobody waits for. `silence`: because the engine did not answer.
+    pub(super) fn failed(&self, error: &impl ToString, silence: bool) -> Duration {
         let mut state = self.state();
         let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(16)).min(LAST_PAUSE);
         // Between a half and the whole: several control planes on one engine do not come back together.
         let pause = pause.mul_f64(0.5 + f64::from(random_byte()) / 512.0);
         state.failures = state.failures.saturating_add(1);
         state.retry_at = Some(Instant::now() + pause);
-        state.reason = Some(error.to_string());
+        (state.reason, state.silence) = (Some(error.to_string()), silence);
         pause
     }
 
@@ -59,7 +68,7 @@ impl Refills {
         // Of several at once one counts: the others may have the same reason.
         let counted = self.state().dying_since.is_some_and(|dying_since| since <= dying_since);
         if at - since < TOO_YOUNG_TO_DIE && !counted {
-            self.failed(&"containers end as soon as they stand ready");
+            self.failed(&"containers end as soon as they stand ready", false);
             self.state().dying_since = Some(Instant::now());
         }
     }
@@ -115,7 +124,7 @@ mod tests {
         let refills = Refills::default();
         let mut longest = FIRST_PAUSE;
         for _ in 0..20 {
-            let pause = refills.failed(&"no");
+            let pause = refills.failed(&"no", false);
             assert!(pause >= longest / 2 && pause <= longest, "{pause:?}");
             assert_eq!(refills.failing().as_deref(), Some("no"));
             assert!(refills.needs_proof([Instant::now()].into_iter()));
@@ -123,9 +132,14 @@ mod tests {
         }
         advance(LAST_PAUSE).await;
         assert_eq!(refills.retry_at(Instant::now()), None);
-        refills.failed(&"no");
+        refills.failed(&"no", false);
+        refills.answered();
+        assert!(refills.failing().is_some());
         refills.started();
         assert_eq!((refills.retry_at(Instant::now()), refills.failing()), (None, None));
+        refills.failed(&"silence", true);
+        refills.answered();
+        assert_eq!(refills.failing(), None);
     }
 
     /// One that stood ready since the returned time.

@@ -303,7 +303,10 @@ async fn of_many_preloads_that_end_at_once_one_counts() {
     *driver.usual.lock().unwrap() = Some(|| {
         Script::SaysInParts(vec![(Duration::ZERO, vec![READY]), (Duration::from_secs(5), vec![PRELOADED])])
     });
-    *driver.scripts.lock().unwrap() = (0..3).map(|_| Script::EndsAfter(Duration::from_secs(3))).collect();
+    let usual = driver.usual.lock().unwrap().unwrap();
+    let ends = || Script::EndsAfter(Duration::from_secs(3));
+    // Those that were started last are warmed first.
+    *driver.scripts.lock().unwrap() = vec![usual(), ends(), ends(), ends()];
     until("they have ended", || heard.count("WarmContainerDied") == 3).await;
     until("the others are warm", || heard.count("PoolWarm") > 0).await;
     assert_eq!(heard.count("PreloadFailed"), 0);

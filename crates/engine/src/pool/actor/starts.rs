@@ -58,12 +58,14 @@ impl Actor {
         Started { launched, took, waiter }: Started,
         reports: &mpsc::Sender<Report>,
     ) {
-        // With settings of its own it says nothing about the others, but for whether the engine answers.
+        // One with settings of its own says nothing about the others, but for whether the engine answers.
         let is_special = waiter.is_some();
         match launched {
             Ok((conversation, container)) => {
-                if !is_special {
-                    self.refills.started();
+                if is_special {
+                    self.refills.answered()
+                } else {
+                    self.refills.started()
                 }
                 self.observer.observe(&Event::ContainerStarted { container: container.name(), took });
                 self.state.pause_until = Some(Instant::now() + took.mul_f64(PAUSE));
@@ -79,7 +81,7 @@ impl Actor {
             }
             Err(error) => {
                 let counts = !is_special || error.is_silence();
-                let retry_in = counts.then(|| self.refills.failed(&error));
+                let retry_in = counts.then(|| self.refills.failed(&error, error.is_silence()));
                 // One failure, one answer: the next in line has its own start.
                 let waiter = waiter.or_else(|| self.next_in_line());
                 let refill = waiter.is_none();

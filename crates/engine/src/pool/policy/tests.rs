@@ -29,6 +29,7 @@ fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
         calm: true,
         at_ease: true,
         needs_proof: false,
+        proving: false,
         backing_off: false,
         pausing: false,
     }
@@ -193,6 +194,19 @@ fn what_was_started_for_those_who_left_goes_the_coldest_first_once_nobody_waits(
     let mut just_now = situation(&[ready(0)], &[]);
     just_now.at_ease = false;
     assert_eq!(without.decide(&just_now), []);
+    let proving = Situation { proving: true, ..situation(&standing, &[]) };
+    assert_eq!(POLICY.decide(&proving), [], "it may be the one that shows it");
+}
+
+#[test]
+fn starts_go_by_arrival_and_no_further_request_is_before_one_of_who_has_nothing_running() {
+    let own = Waiting { special: true, ..wants(0) };
+    let first = POLICY.decide(&Situation { special_starts: 1, ..situation(&[], &[wants(0), own]) });
+    assert_eq!(first, [Action::Start]);
+    let coming = Situation { starting: 1, ..situation(&[], &[wants(0), own]) };
+    assert_eq!(POLICY.decide(&coming), [Action::StartFor { waiting: 1 }]);
+    let flood = Situation { special_starts: 1, ..situation(&[], &[further(), further(), own]) };
+    assert_eq!(POLICY.decide(&flood), [Action::StartFor { waiting: 2 }]);
 }
 
 #[test]
@@ -223,13 +237,13 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 5]>()).prop_map(
+    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 6]>()).prop_map(
         |(
             policy,
             (standing, waiting),
             [starting, special_starts],
             slots,
-            [calm, at_ease, needs_proof, backing_off, pausing],
+            [calm, at_ease, needs_proof, proving, backing_off, pausing],
         )| {
             let situation = Situation {
                 standing,
@@ -240,6 +254,7 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
                 calm,
                 at_ease,
                 needs_proof,
+                proving,
                 backing_off,
                 pausing,
             };
