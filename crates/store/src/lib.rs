@@ -12,6 +12,7 @@
 //!
 //! A value is on disk before it is acknowledged. Deletions survive the end of the process, not the loss of power.
 
+mod disk;
 mod header;
 mod index;
 mod key;
@@ -23,7 +24,6 @@ use std::{
     future::Future,
     io,
     ops::Range,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -33,27 +33,23 @@ use bytes::Bytes;
 pub use chrono::SecondsFormat;
 use futures_util::{TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
-use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
 
-use self::{
-    header::Header,
-    index::{Index, Outdated},
-};
 pub use self::{
+    disk::disk_step,
     header::{ContentType, InvalidContentType, Meta},
     key::{InvalidKey, Key},
     space::{InvalidSpaceName, Space, SpaceName},
     upload::{PutError, Upload},
 };
-
-/// How long the disk may take for one step. What has waited for it is told so; the step itself cannot be ended.
-const DISK_LIMIT: Duration = if cfg!(test) { Duration::from_millis(500) } else { Duration::from_secs(30) };
+use self::{
+    disk::{Root, disk_error, in_time},
+    header::Header,
+    index::{Index, Outdated},
+};
 
 /// The part of the data folder in which the values are.
 const OBJECTS: &str = "objects";
-/// As errors name it.
-const DATA_FOLDER: &str = "data folder";
 /// The file that says whose folder it is.
 const LOCK: &str = "lock";
 
@@ -197,24 +193,6 @@ impl Store {
     }
 }
 
-/// A step of the disk, or an error in its place.
-async fn in_time<T>(step: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
-    timeout(DISK_LIMIT, step).await.unwrap_or_else(|_| {
-        Err(object_store::Error::Generic { store: DATA_FOLDER, source: no_answer().into() })
-    })
-}
-
-/// A blocking step of the disk, in a thread of its own; an error in its place after [`DISK_LIMIT`]. The thread may wait for ever.
-pub async fn disk_step<T: Send + 'static>(
-    step: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    timeout(DISK_LIMIT, spawn_blocking(step)).await.map_err(|_| io::Error::other(no_answer()))??
-}
-
-fn no_answer() -> String {
-    format!("the disk has not answered within {} s", DISK_LIMIT.as_secs_f64())
-}
-
 /// Runs in a task of its own: a client that leaves must not stop half-way what cannot be undone. `aborted` is for a task that panics.
 async fn unless_dropped<T: Send + 'static, E: Send + 'static>(
     work: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -326,35 +304,6 @@ impl Shared {
         let root = self.root.clone();
         disk_step(move || root.check()).await.map_err(disk_error)
     }
-}
-
-/// The folder of all objects, which somebody may have taken away, or its disk.
-#[derive(Clone, Debug)]
-struct Root {
-    path: PathBuf,
-    /// Open, so that its inode is nobody else's.
-    folder: Arc<fs::File>,
-}
-
-impl Root {
-    fn of(path: PathBuf) -> io::Result<Self> {
-        let folder = Arc::new(fs::File::open(&path)?);
-        Ok(Self { path, folder })
-    }
-
-    fn check(&self) -> io::Result<()> {
-        let gone = |error| io::Error::other(format!("the data folder is gone: {error}"));
-        let (there, opened) = (fs::metadata(&self.path).map_err(gone)?, self.folder.metadata()?);
-        if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) {
-            Ok(())
-        } else {
-            Err(io::Error::other("the data folder is another one than at the start"))
-        }
-    }
-}
-
-fn disk_error(error: io::Error) -> object_store::Error {
-    object_store::Error::Generic { store: DATA_FOLDER, source: error.into() }
 }
 
 fn object_path(version: Uuid) -> ObjectPath {

@@ -1,6 +1,6 @@
 //! One tenant's part of the store.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    DATA_FOLDER, DeleteError, ReadError, Shared, Value,
+    DeleteError, ReadError, Shared, Value,
+    disk::{disk_error, in_time},
     header::{ContentType, Header, Meta},
-    in_time,
     key::Key,
     object_path, unless_dropped,
     upload::{PutError, Upload},
@@ -169,8 +169,7 @@ fn whole(
         let Some((mut pieces, left, reader)) = to_come else { return Ok(None) };
         let piece = in_time(pieces.try_next()).await.map_err(ReadError)?.unwrap_or_default();
         if piece.is_empty() {
-            let source = "the file ends before its value".into();
-            return Err(ReadError(object_store::Error::Generic { store: DATA_FOLDER, source }));
+            return Err(ReadError(disk_error(io::Error::other("the file ends before its value"))));
         }
         let left = left.saturating_sub(piece.len() as u64);
         Ok(Some((piece, (left > 0).then_some((pieces, left, reader)))))

@@ -8,9 +8,9 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 use uuid::Uuid;
 
 use crate::{
-    Shared, disk_error,
+    Shared,
+    disk::{disk_error, in_time},
     header::{ContentType, Header, Meta},
-    in_time,
     index::{Full, Outdated},
     key::Key,
     object_path,

@@ -50,9 +50,18 @@ async fn with_scripted_pool(
     usual: fn() -> Script,
     test: impl AsyncFnOnce(&Engine, &Scripted, &Heard),
 ) {
+    with_scripts(pooled(size, &[]), usual, test).await;
+}
+
+/// `usual`: what containers do behind the trial.
+async fn with_scripts(
+    config: EngineConfig,
+    usual: fn() -> Script,
+    test: impl AsyncFnOnce(&Engine, &Scripted, &Heard),
+) {
     let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
     let observer = Arc::clone(&heard) as Arc<dyn Observer>;
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, pooled(size, &[]), observer);
+    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
     engine.prove().await.unwrap();
     *driver.usual.lock().unwrap() = Some(usual);
     test(&engine, &driver, &heard).await;
@@ -278,39 +287,34 @@ async fn a_container_that_serves_proves_that_they_do_not_die_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_module_that_ends_its_container_is_given_up() {
-    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
-    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, pooled(2, &["huge"]), observer);
-    engine.prove().await.unwrap();
-    *driver.usual.lock().unwrap() = Some(|| Script::Answers(vec![READY]));
-    until("the pool is as warm as it gets", || heard.count("PoolWarm") > 0).await;
-    assert_eq!(heard.count("PreloadFailed { module: \"huge\""), 1);
-    let launched = driver.launched.lock().unwrap().len();
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(driver.launched.lock().unwrap().len(), launched);
-    assert!(engine.health().await.is_ok());
-    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+    let ends = || Script::Answers(vec![READY]);
+    with_scripts(pooled(2, &["huge"]), ends, async |engine, driver, heard| {
+        until("the pool is as warm as it gets", || heard.count("PoolWarm") > 0).await;
+        assert_eq!(heard.count("PreloadFailed { module: \"huge\""), 1);
+        let launched = driver.launched.lock().unwrap().len();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(driver.launched.lock().unwrap().len(), launched);
+        assert!(engine.health().await.is_ok());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_many_preloads_that_end_at_once_one_counts() {
-    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
-    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
     let mut config = pooled(4, &["numpy"]);
     config.pool.refill_concurrency = 4.try_into().unwrap();
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
-    engine.prove().await.unwrap();
-    *driver.usual.lock().unwrap() = Some(|| {
+    let warms = || {
         Script::SaysInParts(vec![(Duration::ZERO, vec![READY]), (Duration::from_secs(5), vec![PRELOADED])])
-    });
-    let usual = driver.usual.lock().unwrap().unwrap();
+    };
     let ends = || Script::EndsAfter(Duration::from_secs(3));
-    // Those that were started last are warmed first.
-    *driver.scripts.lock().unwrap() = vec![usual(), ends(), ends(), ends()];
-    until("they have ended", || heard.count("WarmContainerDied") == 3).await;
-    until("the others are warm", || heard.count("PoolWarm") > 0).await;
-    assert_eq!(heard.count("PreloadFailed"), 0);
-    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
+    with_scripts(config, warms, async |_, driver, heard| {
+        // Those that were started last are warmed first.
+        *driver.scripts.lock().unwrap() = vec![warms(), ends(), ends(), ends()];
+        until("they have ended", || heard.count("WarmContainerDied") == 3).await;
+        until("the others are warm", || heard.count("PoolWarm") > 0).await;
+        assert_eq!(heard.count("PreloadFailed"), 0);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -397,21 +401,17 @@ async fn more_memory_is_given_to_a_warm_container_and_less_takes_one_of_its_own(
 
 #[tokio::test(start_paused = true)]
 async fn a_container_that_has_stood_too_long_is_replaced() {
-    let (driver, heard) = (Arc::new(Scripted::default()), Arc::new(Heard::default()));
     let mut config = pooled(2, &[]);
     config.pool.max_age = Duration::from_secs(100);
-    let observer = Arc::clone(&heard) as Arc<dyn Observer>;
-    let engine = Engine::new(Arc::clone(&driver) as Arc<dyn Driver>, config, observer);
-    engine.prove().await.unwrap();
-    *driver.usual.lock().unwrap() = Some(answers);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let first: Vec<_> = driver.containers.lock().unwrap().keys().cloned().collect();
-    tokio::time::sleep(Duration::from_secs(110)).await;
-    let second: Vec<_> = driver.containers.lock().unwrap().keys().cloned().collect();
-    assert_eq!(second.len(), 2);
-    assert!(first.iter().all(|name| !second.contains(name)));
-    engine.drain(Duration::ZERO, &CancellationToken::new()).await;
-    assert!(driver.containers.lock().unwrap().is_empty());
+    with_scripts(config, answers, async |_, driver, _| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let first: Vec<_> = driver.containers.lock().unwrap().keys().cloned().collect();
+        tokio::time::sleep(Duration::from_secs(110)).await;
+        let second: Vec<_> = driver.containers.lock().unwrap().keys().cloned().collect();
+        assert_eq!(second.len(), 2);
+        assert!(first.iter().all(|name| !second.contains(name)));
+    })
+    .await;
 }
 
 #[tokio::test]
