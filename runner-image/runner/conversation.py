@@ -14,7 +14,7 @@ from exercise import exercise
 from frames import ProtocolError
 from source import FILENAME
 
-PROTOCOL = 4
+PROTOCOL = 5
 # Seconds. A request that this runner was started for comes in a millisecond or two.
 REHEARSE_AFTER = 0.02
 
@@ -51,10 +51,12 @@ def receive_execution(channel, settle, rehearse):
     if not channel.has_arrived(REHEARSE_AFTER):
         rehearse()
         settle()
+        channel.send(frames.REHEARSED)
     kind, payload = channel.receive()
     while kind == frames.PRELOAD:
-        preload(channel, payload)
+        preloaded = preload(payload)
         settle()
+        send_json(channel, frames.PRELOADED, preloaded)
         kind, payload = channel.receive()
     if kind != frames.EXECUTE:
         raise ProtocolError(f"frame kind {kind:#04x} where Execute belongs")
@@ -73,8 +75,8 @@ def receive_execution(channel, settle, rehearse):
     return Execution(limits, read_archive(bytes(archive)))
 
 
-def preload(channel, payload):
-    """Import one module and use it once."""
+def preload(payload):
+    """Import one module and use it once; what to say of that."""
     module = _json(payload, dict, "Preload").get("module")
     if type(module) is not str or not module:
         raise ProtocolError("Preload names no module")
@@ -89,7 +91,7 @@ def preload(channel, payload):
         error = error_line(failure)
     finally:
         gc.enable()
-    send_json(channel, frames.PRELOADED, {"module": module, "error": error})
+    return {"module": module, "error": error}
 
 
 def answer_cancelled(channel):

@@ -20,7 +20,7 @@ class ConversationTest(RunnerTest):
     def test_ready_names_protocol_and_python(self):
         kind, payload = self.conversation().receive()
         self.assertEqual(kind, READY)
-        self.assertEqual(json.loads(payload), {"protocol": 4, "python": ".".join(map(str, sys.version_info[:3]))})
+        self.assertEqual(json.loads(payload), {"protocol": 5, "python": ".".join(map(str, sys.version_info[:3]))})
 
     def test_preloads_are_answered_and_their_modules_are_there(self):
         conversation = self.ready()

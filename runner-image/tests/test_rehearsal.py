@@ -2,7 +2,7 @@ import os
 import signal
 import time
 
-from support import RunnerTest
+from support import REHEARSED, RunnerTest
 
 # Everything a program could tell by that something ran before it.
 STATE = """
@@ -24,9 +24,12 @@ state = {
 
 
 class Rehearsal(RunnerTest):
-    def state_after(self, seconds):
+    def rehearsed(self):
         conversation = self.ready()
-        time.sleep(seconds)
+        self.assertEqual(conversation.receive_any(), (REHEARSED, b""))
+        return conversation
+
+    def state_of(self, conversation):
         conversation.execute(STATE)
         answer = conversation.collect()
         self.assertEqual((answer.status, answer.stdout, answer.stderr), ("ok", b"", b""))
@@ -35,20 +38,16 @@ class Rehearsal(RunnerTest):
         return answer.result["state"]
 
     def test_it_leaves_no_trace(self):
-        self.assertEqual(self.state_after(0), self.state_after(0.6))
+        self.assertEqual(self.state_of(self.ready()), self.state_of(self.rehearsed()))
 
     def test_after_it_every_end_is_told_as_ever(self):
         for code, status in (("1/0", "error"), ("import os; os._exit(3)", "crashed"), ("print(1)", "ok")):
-            conversation = self.conversation()
-            conversation.receive()
-            time.sleep(0.4)
+            conversation = self.rehearsed()
             conversation.execute(code)
             self.assertEqual(conversation.collect().status, status)
 
     def test_what_a_failure_and_an_uploaded_file_need_is_imported_by_then(self):
-        conversation = self.conversation()
-        conversation.receive()
-        time.sleep(0.6)
+        conversation = self.rehearsed()
         conversation.execute("import sys\nmissing = {'pathlib', 'traceback'} - set(sys.modules)")
         self.assertEqual(conversation.collect().result, {"missing": []})
 

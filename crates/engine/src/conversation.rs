@@ -6,7 +6,7 @@
 mod collecting;
 mod incoming;
 
-use std::{io, pin::Pin, time::Duration};
+use std::{io, mem, pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
@@ -58,6 +58,8 @@ pub(crate) struct Conversation {
     /// Of what is said to the runner.
     codec: FrameCodec,
     incoming: Incoming,
+    /// It has said so.
+    rehearsed: bool,
 }
 
 impl std::fmt::Debug for Conversation {
@@ -183,6 +185,7 @@ impl Conversation {
             input: pipe.input,
             codec: FrameCodec::new(caps),
             incoming: Incoming::new(pipe.output, caps),
+            rehearsed: false,
         };
         match conversation.incoming.next().await {
             Ok(FromRunner::Ready(ready)) if ready.protocol == protocol::VERSION => Ok(conversation),
@@ -195,17 +198,28 @@ impl Conversation {
         }
     }
 
-    /// Returns when the runner says something, which it never does unasked, or its pipe has ended. Cancel safe.
-    pub(crate) async fn broken(&mut self) {
-        let _ = self.incoming.next().await;
+    /// Returns when the runner says that it has rehearsed: true. False if its pipe has ended, or it says anything else, which it never
+    /// does unasked. Cancel safe.
+    pub(crate) async fn rehearses(&mut self) -> bool {
+        matches!(self.incoming.next().await, Ok(FromRunner::Rehearsed)) && self.may_have_rehearsed()
+    }
+
+    /// Once.
+    fn may_have_rehearsed(&mut self) -> bool {
+        !mem::replace(&mut self.rehearsed, true)
     }
 
     /// Has the runner import a module. The inner value says why it could not; none if the runner is no longer one.
     pub(crate) async fn preload(&mut self, module: &str) -> Option<Option<String>> {
         self.write(ToRunner::Preload(Preload { module: module.to_owned() })).await.ok()?;
-        match self.incoming.next().await {
-            Ok(FromRunner::Preloaded(preloaded)) if preloaded.module == module => Some(preloaded.error),
-            _ => None,
+        loop {
+            match self.incoming.next().await {
+                Ok(FromRunner::Preloaded(preloaded)) if preloaded.module == module => {
+                    return Some(preloaded.error);
+                }
+                Ok(FromRunner::Rehearsed) if self.may_have_rehearsed() => {}
+                _ => return None,
+            }
         }
     }
 

@@ -31,6 +31,7 @@ pub enum Kind {
     File = 0x89,
     Display = 0x8a,
     DataRequest = 0x8b,
+    Rehearsed = 0x8c,
 }
 
 /// Caps that both sides know before they speak.
@@ -46,7 +47,7 @@ pub struct Caps {
 pub const MAX_FIGURES: usize = 64;
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Preload,
         Self::Execute,
         Self::Archive,
@@ -66,6 +67,7 @@ impl Kind {
         Self::File,
         Self::Display,
         Self::DataRequest,
+        Self::Rehearsed,
     ];
 
     fn from_wire(byte: u8) -> Result<Self, FrameError> {
@@ -75,7 +77,7 @@ impl Kind {
     /// Largest payload in bytes.
     fn cap(self, caps: Caps) -> usize {
         match self {
-            Self::ArchiveEnd | Self::Cancel | Self::Started => 0,
+            Self::ArchiveEnd | Self::Cancel | Self::Started | Self::Rehearsed => 0,
             Self::Preload | Self::Ready | Self::Preloaded | Self::DataRequest => 4 * KIB,
             Self::Execute | Self::Stdout | Self::Stderr => 64 * KIB,
             Self::Archive | Self::Data | Self::DataChunk | Self::DataOpened | Self::Finished | Self::File => {

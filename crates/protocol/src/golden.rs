@@ -69,10 +69,11 @@ fn from_runner() -> Vec<(&'static str, FromRunner)> {
         png: Some("iVBORw0KGgo=".into()),
     };
     vec![
-        ("ready", FromRunner::Ready(Ready { protocol: 4, python: "3.13.5".into() })),
+        ("ready", FromRunner::Ready(Ready { protocol: 5, python: "3.13.5".into() })),
         ("preloaded", FromRunner::Preloaded(Preloaded { module: "numpy".into(), error: None })),
         ("preloaded-failed", FromRunner::Preloaded(failed)),
         ("started", FromRunner::Started),
+        ("rehearsed", FromRunner::Rehearsed),
         ("stdout", FromRunner::Stdout(Bytes::from_static(b"zw\xc3\xb6lf 12\n\xff\x00"))),
         ("stderr", FromRunner::Stderr(Bytes::from_static(b"warning\n"))),
         ("result", FromRunner::Result(Bytes::from_static(br#"{"total": 6, "name2": "ADA"}"#))),

@@ -34,6 +34,8 @@ pub enum ToRunner {
 pub enum FromRunner {
     /// The interpreter is up.
     Ready(Ready),
+    /// It has gone through a small execution while nobody asked anything.
+    Rehearsed,
     /// Answer to one [`Preload`].
     Preloaded(Preloaded),
     /// The code starts now: until this is said, nothing of it has run.
@@ -304,6 +306,7 @@ impl TryFrom<Frame> for FromRunner {
             Kind::Ready => from_json(&frame).map(Self::Ready),
             Kind::Preloaded => from_json(&frame).map(Self::Preloaded),
             Kind::Started => Ok(Self::Started),
+            Kind::Rehearsed => Ok(Self::Rehearsed),
             Kind::Stdout => Ok(Self::Stdout(frame.payload)),
             Kind::Stderr => Ok(Self::Stderr(frame.payload)),
             Kind::Result => Ok(Self::Result(frame.payload)),

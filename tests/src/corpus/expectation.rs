@@ -3,8 +3,16 @@
 //! Objects match by the fields they name. A text is itself, or `"null"`, or `"/regular expression/"`, found in a text or in the
 //! JSON of anything else, or `"<= 5"`, `">= 5"`, `"< 5"`, `"> 5"` for a number or for the length of a text or a list.
 
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+};
+
 use regex::Regex;
 use serde_json::Value;
+
+/// Compiled once: of a thousand answers each would cost the processors milliseconds that the service needs.
+static EXPRESSIONS: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
 
 /// What differs, in a line; none if nothing does.
 pub(super) fn mismatch(place: &str, expected: &Value, actual: &Value) -> Option<String> {
@@ -31,7 +39,7 @@ fn text_matches(pattern: &str, actual: &Value) -> bool {
         return actual.is_null();
     }
     if let Some(expression) = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
-        let expression = Regex::new(&format!("(?s){expression}")).unwrap();
+        let expression = compiled(expression);
         return match actual {
             Value::String(text) => expression.is_match(text),
             other => expression.is_match(&other.to_string()),
@@ -54,6 +62,12 @@ fn text_matches(pattern: &str, actual: &Value) -> bool {
         (">", Some(size)) => size > limit,
         _ => actual == pattern,
     }
+}
+
+fn compiled(expression: &str) -> Regex {
+    let mut expressions = EXPRESSIONS.lock().unwrap();
+    let compile = || Regex::new(&format!("(?s){expression}")).unwrap();
+    expressions.entry(expression.to_owned()).or_insert_with(compile).clone()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start ──> standing (keeper) ──> leased, gone from here
-//!             │    └─ preload, one module a step
+//!             │    └─ rehearsal, then preload, one module a step
 //!             └─ died or retired ──> removed, refilled
 //! ```
 
@@ -63,6 +63,8 @@ impl Waiter {
 struct Kept {
     number: u64,
     level: usize,
+    /// Its runner has said so.
+    rehearsed: bool,
     /// Since when it imports the next module, if it does.
     busy: Option<Instant>,
     since: Instant,
@@ -202,6 +204,7 @@ impl Actor {
         let state = &self.state;
         let standing = |kept: &Kept| Standing {
             level: kept.level,
+            rehearsed: kept.rehearsed,
             busy: kept.busy.is_some(),
             old: now.duration_since(kept.since) >= self.max_age,
         };
@@ -270,6 +273,11 @@ impl Actor {
 
     fn heed(&mut self, report: Report) {
         match report {
+            Report::Rehearsed { number } => {
+                if let Some(kept) = self.state.standing.iter_mut().find(|kept| kept.number == number) {
+                    kept.rehearsed = true;
+                }
+            }
             Report::Preloaded { number, error } => {
                 let Some(kept) = self.state.standing.iter_mut().find(|kept| kept.number == number) else {
                     return;
@@ -281,6 +289,8 @@ impl Actor {
                 self.state.preload_deaths.remove(&kept.level);
                 kept.level += 1;
                 kept.busy = None;
+                // It has before this if it ever does.
+                kept.rehearsed = true;
             }
             Report::Died { number, since, died, waiter } => {
                 self.observer.observe(&Event::WarmContainerDied);

@@ -23,6 +23,8 @@ pub(super) enum Command {
 
 /// What a keeper tells the pool, with its container's number.
 pub(super) enum Report {
+    /// The runner has done once what a request needs: it answers quickly from here on.
+    Rehearsed { number: u64 },
     /// The module of the last [`Command::Preload`] is there, or could not be imported and never will be.
     Preloaded { number: u64, error: Option<String> },
     /// The container, which stood ready `since` then, is no more; who was to have it still waits.
@@ -42,8 +44,14 @@ pub(super) async fn keep(
     loop {
         let command = tokio::select! {
             biased;
-            // Nothing is to be said while nothing was asked: the pipe has ended, or the runner is out of its mind.
-            () = conversation.broken() => break,
+            rehearsed = conversation.rehearses() => {
+                if !rehearsed {
+                    break;
+                }
+                // The pool goes on listening for as long as its keepers live.
+                let _ = reports.send(Report::Rehearsed { number }).await;
+                continue;
+            }
             command = commands.recv() => command,
         };
         match command {
@@ -52,7 +60,6 @@ pub(super) async fn keep(
                 let preloaded = timeout(PRELOAD_LIMIT, conversation.preload(&module));
                 let Some(preloaded) = stop.run_until_cancelled(preloaded).await else { return };
                 let Ok(Some(error)) = preloaded else { break };
-                // The pool goes on listening for as long as its keepers live.
                 let _ = reports.send(Report::Preloaded { number, error }).await;
             }
             Some(Command::Retire) | None => return,

@@ -1,7 +1,8 @@
 //! What the pool does next: a pure function of what is warm, wanted and running. No clock, no I/O.
 //!
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
-//!    else the warmest; of several the one that has stood longest. Between tenants the last of several is kept for who has nothing running.
+//!    else the warmest; of several the one that has stood longest. One whose runner rehearses still would keep it waiting: only if there is
+//!    no other. Between tenants the last of several is kept for who has nothing running.
 //!    Starts go in the same order, but that nobody with nothing running waits for the further requests of others.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
@@ -11,6 +12,8 @@
 //!    full; a processor stays free here too. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long. At once it
 //!    goes where a request needs a container of its own and there may be no more of them.
+
+use std::cmp::Reverse;
 
 use crate::admission::Leaves;
 
@@ -30,6 +33,8 @@ pub(super) struct Policy {
 pub(super) struct Standing {
     /// Modules it has.
     pub(super) level: usize,
+    /// Its runner has rehearsed: it answers at once.
+    pub(super) rehearsed: bool,
     /// Preloads one now: cannot be leased until that is done.
     pub(super) busy: bool,
     /// Has stood for longer than it should.
@@ -205,13 +210,13 @@ impl Policy {
     }
 }
 
-/// The coldest container with this level, else the warmest. Of several the one that has stood longest: whose runner has just
-/// started still rehearses.
+/// Of those that have rehearsed, if there are any, the coldest container with this level, else the warmest. Of several the one that
+/// has stood longest.
 fn take_best(free: &mut Vec<(usize, Standing)>, level: usize) -> Option<usize> {
-    let fits = free.iter().enumerate().filter(|(_, (_, container))| container.level >= level);
-    let best = fits.min_by_key(|(_, (_, container))| container.level);
-    let best =
-        best.or_else(|| free.iter().enumerate().rev().max_by_key(|(_, (_, container))| container.level));
+    let worth = |container: &Standing| {
+        (container.rehearsed, container.level >= level, Reverse(container.level.abs_diff(level)))
+    };
+    let best = free.iter().enumerate().rev().max_by_key(|(_, (_, container))| worth(container));
     let at = best.map(|(at, _)| at)?;
     Some(free.remove(at).0)
 }

@@ -11,7 +11,7 @@ use super::{
     config, request,
     scripted::{
         DATA_REQUEST, DATA_REQUEST_OPEN, DISPLAY, FIGURE, FILE, FINISHED, FINISHED_OVER_TIME, READY, READY_9,
-        RESULT, STARTED, STDOUT, Script, Scripted, with_script,
+        REHEARSED, RESULT, STARTED, STDOUT, Script, Scripted, with_script,
     },
 };
 use crate::{
@@ -35,10 +35,12 @@ async fn outcome_of(script: Script) -> (Status, String) {
 async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
     let huge: &'static [u8] = &[0x85, 0xff, 0xff, 0xff, 0xff];
     let finished_without_result = vec![READY, FINISHED];
-    let cases: [(Vec<&'static [u8]>, &str); 16] = [
+    let cases: [(Vec<&'static [u8]>, &str); 18] = [
         (vec![READY, b"\x7f\0\0\0\0"], "unknown frame kind 0x7f"),
         (vec![READY, huge], "Result frame of 4294967295 bytes is over its cap of 10000"),
         (vec![READY, STARTED, READY], "a message out of order"),
+        (vec![READY, STARTED, REHEARSED], "a message out of order"),
+        (vec![READY, REHEARSED, REHEARSED, STARTED], "a message out of order"),
         (vec![READY, STARTED, RESULT, RESULT], "a message out of order"),
         (vec![READY, DATA_REQUEST], "a message out of order"),
         (vec![READY, STARTED, RESULT, DATA_REQUEST], "a message out of order"),
@@ -369,7 +371,7 @@ async fn a_failure_of_ours_is_an_error_and_says_why() {
             "the container was lost during the run: its pipe broke when its code was to start",
             "the container was lost during the run: its code did not start in time",
             "the runner was not ready within 30 s: is the image a runner of this service, and the machine not overloaded?",
-            "the runner image speaks version 9 of the protocol and this control plane version 4: \
+            "the runner image speaks version 9 of the protocol and this control plane version 5: \
              build both from the same release",
         ];
         for expected in expected {

@@ -12,7 +12,9 @@ use super::{
     config,
     fairness::request_of,
     request, run,
-    scripted::{FINISHED, Heard, PRELOADED, READY, RESULT, STARTED, Script, Scripted},
+    scripted::{
+        FINISHED, Heard, PRELOADED, READY, READY_AND_REHEARSED, REHEARSED, RESULT, STARTED, Script, Scripted,
+    },
 };
 use crate::{
     Engine, EngineConfig, ExecuteError, ExecutionRequest, PoolConfig, Status,
@@ -101,6 +103,66 @@ async fn what_is_preloaded_is_there_and_a_module_that_is_not_costs_nothing_but_a
         let outcome = run(engine, "import sys\nthere = 'colorsys' in sys.modules").await;
         assert_eq!(outcome.result.unwrap().get(), r#"{"there":true}"#);
         assert!(heard.count("PreloadFailed { module: \"nonesuch\"") > 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_rehearses_still_is_passed_over_and_answers_late_if_it_is_the_only_one() {
+    with_scripted_pool(2, answers, async |engine, driver, heard| {
+        *driver.scripts.lock().unwrap() = vec![
+            Script::Answers(vec![READY, REHEARSED, STARTED, RESULT, FINISHED]),
+            Script::Answers(vec![READY_AND_REHEARSED, STARTED, RESULT, FINISHED]),
+        ];
+        until("both stand ready", || heard.count("PoolWarm") > 0).await;
+        let [rehearses, rehearsed] = [1, 2].map(|n| driver.launched.lock().unwrap()[n].name.clone());
+        let is_there = |name| driver.containers.lock().unwrap().contains_key(name);
+        // The refills have not rehearsed either.
+        for (used, left) in [(&rehearsed, &rehearses), (&rehearses, &rehearsed)] {
+            assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
+            until("it is gone", || !is_there(used)).await;
+            assert_eq!(is_there(left), left == &rehearses);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_been_warmed_while_it_rehearsed_is_no_longer_passed_over() {
+    let mut config = pooled(2, &["numpy"]);
+    config.pool.refill_concurrency = 4.try_into().unwrap();
+    let stands = || Script::SaysThenHangs(vec![READY]);
+    with_scripts(config, stands, async |engine, driver, heard| {
+        let warms = || {
+            Script::SaysInParts(vec![
+                (Duration::ZERO, vec![READY]),
+                (Duration::from_secs(5), vec![REHEARSED, PRELOADED]),
+                (Duration::from_secs(2), vec![STARTED, RESULT, FINISHED]),
+            ])
+        };
+        *driver.scripts.lock().unwrap() = vec![warms(), warms()];
+        until("both are warm", || heard.count("PoolWarm") > 0).await;
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            engine.execute(request(engine, "")).await.unwrap().status
+        };
+        let (first, second) = tokio::join!(engine.execute(request(engine, "")), second);
+        assert_eq!((first.unwrap().status, second), (Status::Ok, Status::Ok));
+        // The refill of the first, which has not rehearsed when the second comes.
+        let refill = driver.launched.lock().unwrap()[3].name.clone();
+        assert!(driver.containers.lock().unwrap().contains_key(&refill));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_rehearses_twice_is_no_runner() {
+    let twice = || Script::SaysThenHangs(vec![READY, REHEARSED, REHEARSED]);
+    with_scripted_pool(1, twice, async |engine, driver, heard| {
+        until("it has died", || heard.count("WarmContainerDied") > 0).await;
+        *driver.usual.lock().unwrap() = Some(answers);
+        until("others do", || heard.count("PoolWarm") > 0).await;
+        assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
     })
     .await;
 }

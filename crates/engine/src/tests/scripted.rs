@@ -23,6 +23,9 @@ use crate::{
 
 pub(super) const READY: &[u8] = include_bytes!("../../../protocol/golden/ready.bin");
 pub(super) const READY_9: &[u8] = b"\x81\0\0\0\x1b{\"protocol\":9,\"python\":\"3\"}";
+pub(super) const READY_AND_REHEARSED: &[u8] =
+    b"\x81\0\0\0\x20{\"protocol\":5,\"python\":\"3.13.5\"}\x8c\0\0\0\0";
+pub(super) const REHEARSED: &[u8] = include_bytes!("../../../protocol/golden/rehearsed.bin");
 pub(super) const PRELOADED: &[u8] = include_bytes!("../../../protocol/golden/preloaded.bin");
 pub(super) const STARTED: &[u8] = include_bytes!("../../../protocol/golden/started.bin");
 pub(super) const RESULT: &[u8] = include_bytes!("../../../protocol/golden/result.bin");

@@ -126,6 +126,6 @@ impl Actor {
             self.stop.clone(),
         ));
         let since = Instant::now();
-        self.state.standing.push(Kept { number, level: 0, busy: None, since, commands });
+        self.state.standing.push(Kept { number, level: 0, rehearsed: false, busy: None, since, commands });
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 const POLICY: Policy = Policy { size: 4, levels: 3, at_once: 2 };
 
 fn ready(level: usize) -> Standing {
-    Standing { level, busy: false, old: false }
+    Standing { level, rehearsed: true, busy: false, old: false }
 }
 
 fn wants(level: usize) -> Waiting {
@@ -67,6 +67,21 @@ fn of_several_that_are_as_warm_the_one_that_has_stood_longest_goes_first() {
     for (level, chosen) in [(0, 1), (1, 0), (3, 0)] {
         assert_eq!(leases(&POLICY.decide(&situation(&standing, &[wants(level)]))), [(chosen, 0)], "{level}");
     }
+}
+
+#[test]
+fn one_that_rehearses_still_is_for_who_finds_no_other() {
+    let rehearsing = Standing { rehearsed: false, ..ready(0) };
+    for (standing, level, chosen) in [
+        (vec![rehearsing, ready(3), ready(2)], 0, 2),
+        (vec![ready(0), rehearsing], 1, 0),
+        (vec![rehearsing, Standing { busy: true, ..ready(1) }, rehearsing], 0, 0),
+    ] {
+        let leased = leases(&POLICY.decide(&situation(&standing, &[wants(level)])));
+        assert_eq!(leased, [(chosen, 0)], "{standing:?}");
+    }
+    let both = POLICY.decide(&situation(&[rehearsing, ready(3)], &[wants(0), wants(0)]));
+    assert_eq!(leases(&both), [(1, 0), (0, 1)], "nobody waits for a start while it is there");
 }
 
 #[test]
@@ -220,8 +235,9 @@ fn what_was_just_started_goes_in_turn_to_others_while_they_wait_or_nothing_is_ke
 }
 
 fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
-    let standing = (0..4_usize, any::<bool>(), any::<bool>()).prop_map(|(level, busy, old)| Standing {
+    let standing = (0..4_usize, any::<[bool; 3]>()).prop_map(|(level, [rehearsed, busy, old])| Standing {
         level,
+        rehearsed,
         busy,
         old,
     });
@@ -274,6 +290,18 @@ proptest! {
             prop_assert!(used.insert(standing));
             prop_assert!(!situation.standing[standing].busy);
         }
+    }
+
+    #[test]
+    fn none_that_rehearses_is_used_while_another_is_left((policy, situation) in any_situation()) {
+        let leased = leases(&policy.decide(&situation));
+        let is_leased = |index| leased.iter().any(|(standing, _)| *standing == index);
+        let any = |rehearsed, leased| {
+            situation.standing.iter().enumerate().any(|(index, container)| {
+                !container.busy && container.rehearsed == rehearsed && is_leased(index) == leased
+            })
+        };
+        prop_assert!(!(any(false, true) && any(true, false)));
     }
 
     #[test]
