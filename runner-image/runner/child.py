@@ -108,7 +108,7 @@ def close_all_but(kept):
 def start(run, execution):
     """Tell control plane and parent, and give up the conversation: from here on this process is user code's."""
     # Not left to the parent: were it killed before its next step, the code would have run, and the control plane would have it run
-    # again elsewhere. The pipe holds no more than answers to preloads, so that it takes this at once.
+    # again elsewhere. The pipe holds no more than Rehearsed and answers to preloads, so that it takes this at once.
     run.channel.send(STARTED)
     run.channel.close()
     say_start(run.start_writer, execution, bytes(run.channel.decoder.buffer))

@@ -44,7 +44,8 @@ class Execution:
 
 def receive_execution(channel, settle, rehearse):
     """Say Ready, serve preloads, and return the Execution to run; None if it was cancelled before it was whole (that is
-    answered here). `settle` is called before each message is waited for, `rehearse` once, if there is time for it."""
+    answered here). `rehearse` is called once, if there is time for it, and `settle` before each message is waited for: and before we
+    say that we wait, for the control plane may send the request at that word."""
     version = ".".join(map(str, sys.version_info[:3]))
     send_json(channel, frames.READY, {"protocol": PROTOCOL, "python": version})
     settle()

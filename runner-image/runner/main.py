@@ -3,7 +3,7 @@
 It speaks the frames of crates/protocol/PROTOCOL.md on its stdin and stdout, as two processes:
 
     parent   waits for the start ........................... watches, limits, forwards output, answers, exits
-    child    Ready -> Rehearsed -> (Preload -> Preloaded)* -> Execute, Archive*, ArchiveEnd -> start -> runs the code
+    child    Ready -> [Rehearsed ->] (Preload -> Preloaded)* -> Execute, Archive*, ArchiveEnd -> start -> runs the code
 
 The child holds the conversation until the code is there, so that what it has imported and warmed up by then is where the
 code runs, with nothing copied; it gives up its ends before the code's first line. The parent imports no library, never runs

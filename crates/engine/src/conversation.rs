@@ -58,7 +58,7 @@ pub(crate) struct Conversation {
     /// Of what is said to the runner.
     codec: FrameCodec,
     incoming: Incoming,
-    /// It has said so.
+    /// It has said Rehearsed.
     rehearsed: bool,
 }
 
@@ -204,7 +204,7 @@ impl Conversation {
         matches!(self.incoming.next().await, Ok(FromRunner::Rehearsed)) && self.may_have_rehearsed()
     }
 
-    /// Once.
+    /// Notes that it says Rehearsed, which it may once.
     fn may_have_rehearsed(&mut self) -> bool {
         !mem::replace(&mut self.rehearsed, true)
     }

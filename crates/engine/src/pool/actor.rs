@@ -63,7 +63,7 @@ impl Waiter {
 struct Kept {
     number: u64,
     level: usize,
-    /// Its runner has said so.
+    /// Its runner has rehearsed.
     rehearsed: bool,
     /// Since when it imports the next module, if it does.
     busy: Option<Instant>,

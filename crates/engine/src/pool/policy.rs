@@ -1,8 +1,9 @@
 //! What the pool does next: a pure function of what is warm, wanted and running. No clock, no I/O.
 //!
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
-//!    else the warmest; of several the one that has stood longest. One whose runner rehearses still would keep it waiting: only if there is
-//!    no other. Between tenants the last of several is kept for who has nothing running.
+//!    else the warmest; of several the one that has stood longest. One whose runner rehearses still would keep it waiting, and is
+//!    passed over while there are several others; the last of those is not spent on who can do with less. Between tenants the last of
+//!    several is kept for who has nothing running.
 //!    Starts go in the same order, but that nobody with nothing running waits for the further requests of others.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
@@ -113,7 +114,7 @@ impl Policy {
                     special_unserved += 1;
                 }
             } else if free.len() > left_to_others
-                && let Some(standing) = take_best(&mut free, waiting.level)
+                && let Some(standing) = self.take_best(&mut free, waiting.level)
             {
                 actions.push(Action::Lease { standing, waiting: index });
             } else {
@@ -196,6 +197,19 @@ impl Policy {
         (self.at_once - 1).max(1)
     }
 
+    /// The coldest container with this level, else the warmest, of those that have rehearsed if one more than the reserve has. Of several
+    /// the one that has stood longest.
+    fn take_best(&self, free: &mut Vec<(usize, Standing)>, level: usize) -> Option<usize> {
+        let selects = free.iter().filter(|(_, container)| container.rehearsed).count() > self.reserve();
+        let worth = |container: &Standing| {
+            let distance = container.level.abs_diff(level);
+            (selects && container.rehearsed, container.level >= level, Reverse(distance))
+        };
+        let best = free.iter().enumerate().rev().max_by_key(|(_, (_, container))| worth(container));
+        let at = best.map(|(at, _)| at)?;
+        Some(free.remove(at).0)
+    }
+
     /// How many of those that stand ready are kept for tenants that have nothing running.
     fn reserve(&self) -> usize {
         usize::from(self.size > 1)
@@ -208,17 +222,6 @@ impl Policy {
             && situation.standing.len() >= self.size
             && situation.standing.iter().all(|container| !container.busy && container.level >= self.levels)
     }
-}
-
-/// Of those that have rehearsed, if there are any, the coldest container with this level, else the warmest. Of several the one that
-/// has stood longest.
-fn take_best(free: &mut Vec<(usize, Standing)>, level: usize) -> Option<usize> {
-    let worth = |container: &Standing| {
-        (container.rehearsed, container.level >= level, Reverse(container.level.abs_diff(level)))
-    };
-    let best = free.iter().enumerate().rev().max_by_key(|(_, (_, container))| worth(container));
-    let at = best.map(|(at, _)| at)?;
-    Some(free.remove(at).0)
 }
 
 #[cfg(test)]

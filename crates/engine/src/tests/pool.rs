@@ -108,20 +108,18 @@ async fn what_is_preloaded_is_there_and_a_module_that_is_not_costs_nothing_but_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_rehearses_still_is_passed_over_and_answers_late_if_it_is_the_only_one() {
-    with_scripted_pool(2, answers, async |engine, driver, heard| {
-        *driver.scripts.lock().unwrap() = vec![
-            Script::Answers(vec![READY, REHEARSED, STARTED, RESULT, FINISHED]),
-            Script::Answers(vec![READY_AND_REHEARSED, STARTED, RESULT, FINISHED]),
-        ];
-        until("both stand ready", || heard.count("PoolWarm") > 0).await;
-        let [rehearses, rehearsed] = [1, 2].map(|n| driver.launched.lock().unwrap()[n].name.clone());
-        let is_there = |name| driver.containers.lock().unwrap().contains_key(name);
+async fn one_that_rehearses_still_is_passed_over_for_all_others_but_the_last() {
+    with_scripted_pool(3, answers, async |engine, driver, heard| {
+        let rehearsed = || Script::Answers(vec![READY_AND_REHEARSED, STARTED, RESULT, FINISHED]);
+        let rehearses = Script::Answers(vec![READY, REHEARSED, STARTED, RESULT, FINISHED]);
+        *driver.scripts.lock().unwrap() = vec![rehearses, rehearsed(), rehearsed()];
+        until("all stand ready", || heard.count("PoolWarm") > 0).await;
+        let names = [1, 2, 3].map(|n| driver.launched.lock().unwrap()[n].name.clone());
+        let are_there = || names.each_ref().map(|name| driver.containers.lock().unwrap().contains_key(name));
         // The refills have not rehearsed either.
-        for (used, left) in [(&rehearsed, &rehearses), (&rehearses, &rehearsed)] {
+        for left in [[true, false, true], [false, false, true]] {
             assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
-            until("it is gone", || !is_there(used)).await;
-            assert_eq!(is_there(left), left == &rehearses);
+            until("one is gone", || are_there() == left).await;
         }
     })
     .await;
@@ -129,7 +127,7 @@ async fn one_that_rehearses_still_is_passed_over_and_answers_late_if_it_is_the_o
 
 #[tokio::test(start_paused = true)]
 async fn who_has_been_warmed_while_it_rehearsed_is_no_longer_passed_over() {
-    let mut config = pooled(2, &["numpy"]);
+    let mut config = pooled(3, &["numpy"]);
     config.pool.refill_concurrency = 4.try_into().unwrap();
     let stands = || Script::SaysThenHangs(vec![READY]);
     with_scripts(config, stands, async |engine, driver, heard| {
@@ -140,8 +138,8 @@ async fn who_has_been_warmed_while_it_rehearsed_is_no_longer_passed_over() {
                 (Duration::from_secs(2), vec![STARTED, RESULT, FINISHED]),
             ])
         };
-        *driver.scripts.lock().unwrap() = vec![warms(), warms()];
-        until("both are warm", || heard.count("PoolWarm") > 0).await;
+        *driver.scripts.lock().unwrap() = vec![warms(), warms(), warms()];
+        until("all are warm", || heard.count("PoolWarm") > 0).await;
         let second = async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             engine.execute(request(engine, "")).await.unwrap().status
@@ -149,7 +147,7 @@ async fn who_has_been_warmed_while_it_rehearsed_is_no_longer_passed_over() {
         let (first, second) = tokio::join!(engine.execute(request(engine, "")), second);
         assert_eq!((first.unwrap().status, second), (Status::Ok, Status::Ok));
         // The refill of the first, which has not rehearsed when the second comes.
-        let refill = driver.launched.lock().unwrap()[3].name.clone();
+        let refill = driver.launched.lock().unwrap()[4].name.clone();
         assert!(driver.containers.lock().unwrap().contains_key(&refill));
     })
     .await;
@@ -161,7 +159,7 @@ async fn who_rehearses_twice_is_no_runner() {
     with_scripted_pool(1, twice, async |engine, driver, heard| {
         until("it has died", || heard.count("WarmContainerDied") > 0).await;
         *driver.usual.lock().unwrap() = Some(answers);
-        until("others do", || heard.count("PoolWarm") > 0).await;
+        until("another stands ready", || heard.count("PoolWarm") > 1).await;
         assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
     })
     .await;
