@@ -35,8 +35,9 @@ class Frames(unittest.TestCase):
         self.assertEqual(opened(decoder.next_frame()[1]), ({"content_type": "text/csv", "size": 12}, b"n\n1\n\xff\0"))
 
     def test_what_the_runner_sends_is_encoded_as_the_golden_frames(self):
-        for name in ("ready", "preloaded", "preloaded-failed", "rehearsed", "stdout", "stderr", "result", "finished-ok", "finished-crashed", "figure",
-                     "file", "display", "data-request-find", "data-request-open", "data-request-read", "data-request-list"):
+        for name in ("ready", "preloaded", "preloaded-failed", "rehearsed", "stdout", "stderr", "result", "finished-ok",
+                     "finished-crashed", "figure", "file", "display", "data-request-find", "data-request-open",
+                     "data-request-read", "data-request-list"):
             data = golden(f"{name}.bin")
             payload = data[HEADER.size:]
             if payload[:1] == b"{" and name not in ("result", "display"):

@@ -6,6 +6,7 @@ mod large_answers;
 mod pool;
 mod reaper;
 mod scripted;
+mod warmth;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 

@@ -109,6 +109,11 @@ pub(super) struct State {
     pause_until: Option<Instant>,
 }
 
+/// The container with this number, if it still stands.
+fn with_number(standing: &mut [Kept], number: u64) -> Option<&mut Kept> {
+    standing.iter_mut().find(|kept| kept.number == number)
+}
+
 impl Actor {
     /// Runs until it is told to stop, and then until everything it has begun has ended.
     pub(super) async fn run(mut self) {
@@ -274,14 +279,12 @@ impl Actor {
     fn heed(&mut self, report: Report) {
         match report {
             Report::Rehearsed { number } => {
-                if let Some(kept) = self.state.standing.iter_mut().find(|kept| kept.number == number) {
+                if let Some(kept) = with_number(&mut self.state.standing, number) {
                     kept.rehearsed = true;
                 }
             }
             Report::Preloaded { number, error } => {
-                let Some(kept) = self.state.standing.iter_mut().find(|kept| kept.number == number) else {
-                    return;
-                };
+                let Some(kept) = with_number(&mut self.state.standing, number) else { return };
                 let module = &self.preloads[kept.level];
                 if let Some(error) = error {
                     self.observer.observe(&Event::PreloadFailed { module, error: &error });
