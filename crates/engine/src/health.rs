@@ -1,10 +1,7 @@
 //! Whether code can run: not whether things look fine, but because some did or does.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,7 +18,6 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps the proof.
 pub(crate) struct Health {
-    running: AtomicUsize,
     proof: Mutex<Option<Instant>>,
     trial: tokio::sync::Mutex<()>,
 }
@@ -51,23 +47,9 @@ pub enum Unhealthy {
     },
 }
 
-/// Counts as proof while it lives.
-pub(crate) struct Running<'a>(&'a AtomicUsize);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Health {
     pub(crate) fn new() -> Self {
-        Self { running: AtomicUsize::new(0), proof: Mutex::new(None), trial: tokio::sync::Mutex::new(()) }
-    }
-
-    pub(crate) fn running(&self) -> Running<'_> {
-        self.running.fetch_add(1, Ordering::Relaxed);
-        Running(&self.running)
+        Self { proof: Mutex::new(None), trial: tokio::sync::Mutex::new(()) }
     }
 
     /// An execution was carried out.
@@ -86,10 +68,6 @@ impl Health {
 
     fn proof(&self) -> MutexGuard<'_, Option<Instant>> {
         self.proof.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn occupied(&self) -> bool {
-        self.running.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -111,7 +89,7 @@ impl Engine {
             return Ok(());
         }
         let _one_at_a_time = health.trial.lock().await;
-        if health.proven(lasts) || health.occupied() {
+        if health.proven(lasts) || self.shared.pool.runs() {
             return Ok(());
         }
         let outcome = self.execute(self.trial_request()).await?;

@@ -8,7 +8,8 @@
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
 //!    one: of several at a time the last is neither for a pool that is at least half full, nor for the flood of one tenant while another
-//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each as well.
+//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each of the flood's as well. Such a pool leaves
+//!    one to each run too, until nothing was leased for some time.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full; a processor stays free here too. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long. At once it
@@ -65,6 +66,8 @@ pub(super) struct Situation {
     pub(super) special_starts: usize,
     /// Containers that may still be created.
     pub(super) slots: usize,
+    /// Executions whose code may be running.
+    pub(super) running: usize,
     /// Nothing was leased for a moment.
     pub(super) calm: bool,
     /// Nothing was leased for some time.
@@ -133,7 +136,7 @@ impl Policy {
         let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
         let refills = !situation.backing_off && (somebody_waits || calm);
         let wanted = if refills { missing } else { missing.min(unserved.saturating_sub(situation.starting)) };
-        let at_once = at_once.unwrap_or(self.refills_for(kept + situation.starting));
+        let at_once = at_once.unwrap_or(self.refills_for(kept + situation.starting, situation).max(proof));
         let room = at_once.saturating_sub(situation.starting + special_starts);
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
@@ -188,8 +191,9 @@ impl Policy {
     }
 
     /// How many there may be that nobody waits for, with so many containers there or coming.
-    fn refills_for(&self, there: usize) -> usize {
-        if 2 * there < self.size { self.at_once } else { self.all_but_one() }
+    fn refills_for(&self, there: usize, situation: &Situation) -> usize {
+        let runs = if situation.at_ease { 0 } else { situation.running };
+        if 2 * there < self.size { self.at_once } else { self.all_but_one().saturating_sub(runs) }
     }
 
     /// What is not urgent leaves a processor to the calls.

@@ -26,6 +26,7 @@ fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
         starting: 0,
         special_starts: 0,
         slots: 10,
+        running: 0,
         calm: true,
         at_ease: true,
         needs_proof: false,
@@ -161,6 +162,22 @@ fn what_nobody_waits_for_leaves_a_processor_to_the_calls_while_half_of_the_pool_
 }
 
 #[test]
+fn while_half_of_the_pool_is_there_a_refill_leaves_a_processor_to_each_run_until_nobody_has_come_for_some_time()
+ {
+    let policy = Policy { size: 5, at_once: 4, ..POLICY };
+    let runs =
+        |running, there, at_ease| Situation { running, at_ease, ..situation(&vec![ready(0); there], &[]) };
+    for (running, there, started) in [(1, 3, 2), (2, 3, 1), (3, 4, 0), (9, 3, 0), (9, 2, 3)] {
+        assert_eq!(starts(&policy.decide(&runs(running, there, false))), started, "{running} {there}");
+    }
+    assert_eq!(starts(&policy.decide(&runs(9, 3, true))), 2);
+    let somebody_waits = Situation { waiting: vec![wants(0)], ..runs(9, 0, false) };
+    assert_eq!(starts(&policy.decide(&somebody_waits)), 4);
+    let in_doubt = Situation { needs_proof: true, ..runs(9, 5, false) };
+    assert_eq!(policy.decide(&in_doubt), [Action::Start]);
+}
+
+#[test]
 fn after_a_failure_starts_happen_only_for_those_who_wait() {
     let mut failing = situation(&[], &[]);
     failing.backing_off = true;
@@ -258,11 +275,11 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 6]>()).prop_map(
+    (policy, lists, [0..4_usize, 0..3, 0..4], 0..12_usize, any::<[bool; 6]>()).prop_map(
         |(
             policy,
             (standing, waiting),
-            [starting, special_starts],
+            [starting, special_starts, running],
             slots,
             [calm, at_ease, needs_proof, proving, backing_off, pausing],
         )| {
@@ -272,6 +289,7 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
                 starting,
                 special_starts,
                 slots,
+                running,
                 calm,
                 at_ease,
                 needs_proof,
@@ -340,7 +358,9 @@ proptest! {
         let leased = leases(&actions).len();
         let there = situation.standing.len() - leased + situation.starting;
         if situation.waiting.len() == leased && situation.special_starts == 0 && 2 * there >= policy.size {
-            prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= most);
+            let run = if situation.at_ease { 0 } else { situation.running };
+            let proof = usize::from(situation.needs_proof);
+            prop_assert!(starts(&actions) <= proof || starts(&actions) + under_way + run <= most);
         }
         let preloads = count(&actions, |action| matches!(action, Action::Preload { .. }));
         let busy = situation.standing.iter().filter(|container| container.busy).count();
