@@ -198,14 +198,14 @@ impl Conversation {
         }
     }
 
-    /// Returns when the runner says that it has rehearsed: true. False if its pipe has ended, or it says anything else, which it never
-    /// does unasked. Cancel safe.
-    pub(crate) async fn rehearses(&mut self) -> bool {
-        matches!(self.incoming.next().await, Ok(FromRunner::Rehearsed)) && self.may_have_rehearsed()
+    /// Returns when the runner says Rehearsed: true. False if its pipe has ended, or it says anything else, which it never does
+    /// unasked. Cancel safe.
+    pub(crate) async fn hear_rehearsed(&mut self) -> bool {
+        matches!(self.incoming.next().await, Ok(FromRunner::Rehearsed)) && self.note_rehearsed()
     }
 
-    /// Notes that it says Rehearsed, which it may once.
-    fn may_have_rehearsed(&mut self) -> bool {
+    /// Notes a Rehearsed. False if it is not the first.
+    fn note_rehearsed(&mut self) -> bool {
         !mem::replace(&mut self.rehearsed, true)
     }
 
@@ -217,7 +217,7 @@ impl Conversation {
                 Ok(FromRunner::Preloaded(preloaded)) if preloaded.module == module => {
                     return Some(preloaded.error);
                 }
-                Ok(FromRunner::Rehearsed) if self.may_have_rehearsed() => {}
+                Ok(FromRunner::Rehearsed) if self.note_rehearsed() => {}
                 _ => return None,
             }
         }

@@ -1,7 +1,10 @@
 //! Whether code can run: not whether things look fine, but because some did or does.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,7 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps the proof.
 pub(crate) struct Health {
+    running: AtomicUsize,
     proof: Mutex<Option<Instant>>,
     trial: tokio::sync::Mutex<()>,
 }
@@ -47,9 +51,23 @@ pub enum Unhealthy {
     },
 }
 
+/// Counts as proof while it lives.
+pub(crate) struct Running<'a>(&'a AtomicUsize);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Health {
     pub(crate) fn new() -> Self {
-        Self { proof: Mutex::new(None), trial: tokio::sync::Mutex::new(()) }
+        Self { running: AtomicUsize::new(0), proof: Mutex::new(None), trial: tokio::sync::Mutex::new(()) }
+    }
+
+    pub(crate) fn running(&self) -> Running<'_> {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(&self.running)
     }
 
     /// An execution was carried out.
@@ -68,6 +86,10 @@ impl Health {
 
     fn proof(&self) -> MutexGuard<'_, Option<Instant>> {
         self.proof.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn occupied(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -89,7 +111,7 @@ impl Engine {
             return Ok(());
         }
         let _one_at_a_time = health.trial.lock().await;
-        if health.proven(lasts) || self.shared.pool.runs() {
+        if health.proven(lasts) || health.occupied() {
             return Ok(());
         }
         let outcome = self.execute(self.trial_request()).await?;

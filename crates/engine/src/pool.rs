@@ -26,11 +26,7 @@ use self::{
     policy::Policy,
     refills::Refills,
 };
-pub(crate) use self::{
-    launcher::Launcher,
-    lease::Lease,
-    pace::{Pace, Running},
-};
+pub(crate) use self::{launcher::Launcher, lease::Lease, pace::Pace};
 use crate::{
     admission::Leaves,
     conversation::HandshakeError,
@@ -78,7 +74,6 @@ pub(crate) struct Pool {
     requests: mpsc::Sender<Waiter>,
     launcher: Launcher,
     preloads: Vec<String>,
-    pace: Pace,
     refills: Refills,
     observer: Arc<dyn Observer>,
     fill: CancellationToken,
@@ -128,7 +123,7 @@ impl Pool {
             max_age: config.max_age,
             launcher: launcher.clone(),
             observer: Arc::clone(&observer),
-            pace: pace.clone(),
+            pace,
             refills: refills.clone(),
             requests: waiting,
             fill: fill.clone(),
@@ -136,7 +131,7 @@ impl Pool {
             state: actor::State::default(),
         };
         let actor = tokio::sync::Mutex::new(Some(tokio::spawn(actor.run())));
-        Self { requests, launcher, preloads: config.preloads, pace, refills, observer, fill, stop, actor }
+        Self { requests, launcher, preloads: config.preloads, refills, observer, fill, stop, actor }
     }
 
     /// From now on containers stand ready.
@@ -183,16 +178,6 @@ impl Pool {
             .await
             .map_err(|_| LaunchError::Abandoned)?;
         lease.await.map_err(|_| LaunchError::Abandoned)?
-    }
-
-    /// An execution runs for as long as this is kept.
-    pub(crate) fn run(&self) -> Running {
-        self.pace.run()
-    }
-
-    /// Whether some execution runs.
-    pub(crate) fn runs(&self) -> bool {
-        self.pace.running() > 0
     }
 
     /// A container was of use that was begun `since` then.

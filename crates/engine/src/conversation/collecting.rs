@@ -124,7 +124,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
     async fn heed(&mut self, message: FromRunner) -> Result<(), End> {
         let limits = self.parcel.returns;
         match message {
-            FromRunner::Rehearsed if !self.started && self.conversation.may_have_rehearsed() => {}
+            FromRunner::Rehearsed if !self.started && self.conversation.note_rehearsed() => {}
             FromRunner::Started if !self.started => self.start().await,
             FromRunner::Stdout(bytes) => {
                 self.stdout += bytes.len();

@@ -119,9 +119,9 @@ impl Actor {
     pub(super) async fn run(mut self) {
         let (reports, mut told) = mpsc::channel(64);
         loop {
-            // One look at the clock, at what runs and at the slots: what changes after it wakes us up.
-            let (now, running) = (Instant::now(), self.pace.running());
-            let slots_used_up = self.act(now, running);
+            // One look at the clock and at the slots: what changes after it wakes us up.
+            let now = Instant::now();
+            let slots_used_up = self.act(now);
             let wake_up = self.wake_up(now);
             tokio::select! {
                 biased;
@@ -143,7 +143,6 @@ impl Actor {
                     None => break,
                 },
                 Some(_) = self.state.keepers.join_next() => {}
-                () = self.pace.fewer_run_than(running), if running > 0 => {}
                 () = self.launcher.slots.freed(), if slots_used_up => {}
                 () = sleep_until(wake_up.unwrap_or_else(Instant::now)), if wake_up.is_some() => {}
             }
@@ -152,12 +151,12 @@ impl Actor {
     }
 
     /// Does what the policy says. True if it has used the last slot.
-    fn act(&mut self, now: Instant, running: usize) -> bool {
+    fn act(&mut self, now: Instant) -> bool {
         self.state.waiting.retain(|waiter| !waiter.reply.is_closed());
         if self.comes_of_age().is_some_and(|at| at <= now) {
             self.refills.recovered();
         }
-        let situation = self.situation(now, running);
+        let situation = self.situation(now);
         let mut slots = situation.slots;
         let actions = self.policy.decide(&situation);
         self.tell_if_at_rest(&situation);
@@ -206,7 +205,7 @@ impl Actor {
         slots == 0
     }
 
-    fn situation(&self, now: Instant, running: usize) -> Situation {
+    fn situation(&self, now: Instant) -> Situation {
         let state = &self.state;
         let standing = |kept: &Kept| Standing {
             level: kept.level,
@@ -225,7 +224,6 @@ impl Actor {
             starting: state.shared_starts.len(),
             special_starts: state.starts.len() - state.shared_starts.len(),
             slots: self.launcher.slots.free(),
-            running,
             calm: self.pace.calm_at(now).is_none(),
             at_ease: self.pace.at_ease_at(now).is_none(),
             proving: self.comes_of_age().is_some(),

@@ -23,7 +23,7 @@ pub(super) enum Command {
 
 /// What a keeper tells the pool, with its container's number.
 pub(super) enum Report {
-    /// The runner has done once what a request needs: it answers quickly from here on.
+    /// The runner has said so: it answers quickly from here on, but that the parent of its two processes may still be at it.
     Rehearsed { number: u64 },
     /// The module of the last [`Command::Preload`] is there, or could not be imported and never will be.
     Preloaded { number: u64, error: Option<String> },
@@ -44,7 +44,7 @@ pub(super) async fn keep(
     loop {
         let command = tokio::select! {
             biased;
-            rehearsed = conversation.rehearses() => {
+            rehearsed = conversation.hear_rehearsed() => {
                 if !rehearsed {
                     break;
                 }

@@ -1,4 +1,4 @@
-//! The pace of the requests: what refills, warms up or removes waits for a moment without them, and leaves processors to what runs.
+//! The pace of the requests: what refills, warms up or removes waits for a moment without them.
 
 use std::time::Duration;
 
@@ -19,26 +19,15 @@ struct State {
     last_lease: Option<Instant>,
     /// Somebody waits for a container: whatever brings one nearer goes on at once.
     pressed: bool,
-    /// Executions whose code may be running.
-    running: usize,
 }
 
 /// Known to the pool, which sets it, and to the reaper, which waits by it.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace(watch::Sender<State>);
 
-/// Counts as an execution that runs while it lives.
-pub(crate) struct Running(Pace);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|state| state.running -= 1);
-    }
-}
-
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(State { last_lease: None, pressed: false, running: 0 }))
+        Self(watch::Sender::new(State { last_lease: None, pressed: false }))
     }
 
     pub(super) fn leased(&self) {
@@ -47,21 +36,6 @@ impl Pace {
 
     pub(super) fn set_pressed(&self, pressed: bool) {
         self.0.send_if_modified(|state| std::mem::replace(&mut state.pressed, pressed) != pressed);
-    }
-
-    pub(super) fn run(&self) -> Running {
-        self.0.send_modify(|state| state.running += 1);
-        Running(self.clone())
-    }
-
-    pub(super) fn running(&self) -> usize {
-        self.0.borrow().running
-    }
-
-    /// Returns when fewer than this run.
-    pub(super) async fn fewer_run_than(&self, running: usize) {
-        // The sender is ours, so it only waits.
-        let _ = self.0.subscribe().wait_for(|state| state.running < running).await;
     }
 
     /// When it will be calm if nothing more is leased; none if it is.
@@ -127,20 +101,5 @@ mod tests {
         };
         let took = tokio::select! { took = waited(&pace) => took, () = busy => unreachable!() };
         assert!((250..260).contains(&took.as_millis()), "{took:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_end_of_a_run_is_heard_of() {
-        let pace = Pace::new();
-        let (one, other) = (pace.run(), pace.run());
-        let ends = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            drop(one);
-        };
-        let began = Instant::now();
-        tokio::join!(pace.fewer_run_than(2), ends);
-        assert_eq!((began.elapsed(), pace.running()), (Duration::from_secs(1), 1));
-        drop(other);
-        pace.fewer_run_than(1).await;
     }
 }

@@ -3,13 +3,12 @@
 //! 1. Who waits goes first, in order of arrival. A request gets the coldest container that has what its code imports,
 //!    else the warmest; of several the one that has stood longest. One whose runner rehearses still would keep it waiting, and is
 //!    passed over while there are several others; the last of those is not spent on who can do with less. Between tenants the last of
-//!    several is kept for who has nothing running.
+//!    several is kept for who has nothing running, and of several as warm the last that has rehearsed.
 //!    Starts go in the same order, but that nobody with nothing running waits for the further requests of others.
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
 //!    one: of several at a time the last is neither for a pool that is at least half full, nor for the flood of one tenant while another
-//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each of the flood's as well. Such a pool leaves
-//!    one to each run too, until nothing was leased for some time.
+//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each as well.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full; a processor stays free here too. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long. At once it
@@ -66,8 +65,6 @@ pub(super) struct Situation {
     pub(super) special_starts: usize,
     /// Containers that may still be created.
     pub(super) slots: usize,
-    /// Executions whose code may be running.
-    pub(super) running: usize,
     /// Nothing was leased for a moment.
     pub(super) calm: bool,
     /// Nothing was leased for some time.
@@ -117,7 +114,7 @@ impl Policy {
                     special_unserved += 1;
                 }
             } else if free.len() > left_to_others
-                && let Some(standing) = self.take_best(&mut free, waiting.level)
+                && let Some(standing) = self.take_best(&mut free, waiting)
             {
                 actions.push(Action::Lease { standing, waiting: index });
             } else {
@@ -136,7 +133,7 @@ impl Policy {
         let calm = situation.calm && !actions.iter().any(|action| matches!(action, Action::Lease { .. }));
         let refills = !situation.backing_off && (somebody_waits || calm);
         let wanted = if refills { missing } else { missing.min(unserved.saturating_sub(situation.starting)) };
-        let at_once = at_once.unwrap_or(self.refills_for(kept + situation.starting, situation).max(proof));
+        let at_once = at_once.unwrap_or(self.refills_for(kept + situation.starting));
         let room = at_once.saturating_sub(situation.starting + special_starts);
         let starts = wanted.min(room).min(slots);
         actions.extend(std::iter::repeat_n(Action::Start, starts));
@@ -191,9 +188,8 @@ impl Policy {
     }
 
     /// How many there may be that nobody waits for, with so many containers there or coming.
-    fn refills_for(&self, there: usize, situation: &Situation) -> usize {
-        let runs = if situation.at_ease { 0 } else { situation.running };
-        if 2 * there < self.size { self.at_once } else { self.all_but_one().saturating_sub(runs) }
+    fn refills_for(&self, there: usize) -> usize {
+        if 2 * there < self.size { self.at_once } else { self.all_but_one() }
     }
 
     /// What is not urgent leaves a processor to the calls.
@@ -202,12 +198,14 @@ impl Policy {
     }
 
     /// The coldest container with this level, else the warmest, of those that have rehearsed if one more than the reserve has. Of several
-    /// the one that has stood longest.
-    fn take_best(&self, free: &mut Vec<(usize, Standing)>, level: usize) -> Option<usize> {
+    /// as warm one that has rehearsed goes to who has nothing running and one that has not to others, and then the one that has stood longest.
+    fn take_best(&self, free: &mut Vec<(usize, Standing)>, waiting: &Waiting) -> Option<usize> {
         let selects = free.iter().filter(|(_, container)| container.rehearsed).count() > self.reserve();
         let worth = |container: &Standing| {
-            let distance = container.level.abs_diff(level);
-            (selects && container.rehearsed, container.level >= level, Reverse(distance))
+            let has_it = container.level >= waiting.level;
+            let distance = container.level.abs_diff(waiting.level);
+            let suits = container.rehearsed != waiting.leaves.is_further();
+            (selects && container.rehearsed, has_it, Reverse(distance), suits)
         };
         let best = free.iter().enumerate().rev().max_by_key(|(_, (_, container))| worth(container));
         let at = best.map(|(at, _)| at)?;

@@ -126,30 +126,6 @@ async fn containers_killed_while_they_stand_ready_cost_no_request_and_are_replac
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refill_that_nobody_waits_for_comes_behind_what_runs_but_not_for_long() {
-    for (runs_for, refilled_after) in [(200, 200), (2_000, 500)] {
-        let mut config = pooled(3, &[]);
-        config.pool.refill_concurrency = 2.try_into().unwrap();
-        with_scripts(config, answers, async |engine, driver, heard| {
-            let answer = (Duration::from_millis(runs_for), vec![STARTED, RESULT, FINISHED]);
-            let lasts = Script::SaysInParts(vec![(Duration::ZERO, vec![READY]), answer]);
-            *driver.scripts.lock().unwrap() = vec![lasts];
-            until("all stand ready", || heard.count("PoolWarm") > 0).await;
-            let launched = driver.launched.lock().unwrap().len();
-            let began = tokio::time::Instant::now();
-            let refilled = async {
-                until("the refill", || driver.launched.lock().unwrap().len() > launched).await;
-                began.elapsed().as_millis()
-            };
-            let (outcome, refilled) = tokio::join!(engine.execute(request(engine, "")), refilled);
-            assert_eq!(outcome.unwrap().status, Status::Ok);
-            assert!(refilled.abs_diff(refilled_after) < 50, "{refilled}");
-        })
-        .await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_containers_go_in_the_order_of_their_starts() {
     with_scripted_pool(3, answers, async |engine, driver, heard| {
         for round in 1..6 {

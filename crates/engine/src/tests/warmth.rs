@@ -24,7 +24,7 @@ async fn what_is_preloaded_is_there_and_a_module_that_is_not_costs_nothing_but_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_rehearses_still_is_passed_over_for_all_others_but_the_last() {
+async fn who_has_nothing_running_gets_none_that_rehearses_still_while_another_as_warm_stands() {
     with_scripted_pool(3, answers, async |engine, driver, heard| {
         let rehearsed = || Script::Answers(vec![READY_AND_REHEARSED, STARTED, RESULT, FINISHED]);
         let rehearses = Script::Answers(vec![READY, REHEARSED, STARTED, RESULT, FINISHED]);
@@ -33,7 +33,7 @@ async fn one_that_rehearses_still_is_passed_over_for_all_others_but_the_last() {
         let names = [1, 2, 3].map(|n| driver.launched.lock().unwrap()[n].name.clone());
         let are_there = || names.each_ref().map(|name| driver.containers.lock().unwrap().contains_key(name));
         // The refills have not rehearsed either.
-        for left in [[true, false, true], [false, false, true]] {
+        for left in [[true, false, true], [true, false, false], [false, false, false]] {
             assert_eq!(engine.execute(request(engine, "")).await.unwrap().status, Status::Ok);
             until("one is gone", || are_there() == left).await;
         }

@@ -26,7 +26,6 @@ fn situation(standing: &[Standing], waiting: &[Waiting]) -> Situation {
         starting: 0,
         special_starts: 0,
         slots: 10,
-        running: 0,
         calm: true,
         at_ease: true,
         needs_proof: false,
@@ -85,6 +84,11 @@ fn one_that_rehearses_still_is_passed_over_but_for_the_last_other() {
     for first in [wants(0), further()] {
         let leased = leases(&POLICY.decide(&situation(&last, &[first, wants(0)])));
         assert_eq!(leased, [(0, 0), (1, 1)], "the warm one is kept for who needs it, or for another tenant");
+    }
+    let as_warm = [rehearsing, ready(0), rehearsing];
+    for (first, chosen) in [(wants(0), 1), (further(), 0)] {
+        let leased = leases(&POLICY.decide(&situation(&as_warm, &[first])));
+        assert_eq!(leased, [(chosen, 0)], "the one that answers at once is kept for who has nothing running");
     }
     let single = Policy { size: 1, ..POLICY };
     assert_eq!(leases(&single.decide(&situation(&last, &[wants(0)]))), [(1, 0)]);
@@ -159,22 +163,6 @@ fn what_nobody_waits_for_leaves_a_processor_to_the_calls_while_half_of_the_pool_
     assert_eq!(starts(&POLICY.decide(&coming)), 0, "that one is enough for now");
     let single = Policy { at_once: 1, ..POLICY };
     assert_eq!(starts(&single.decide(&situation(&[ready(0); 2], &[]))), 1, "there is no other");
-}
-
-#[test]
-fn while_half_of_the_pool_is_there_a_refill_leaves_a_processor_to_each_run_until_nobody_has_come_for_some_time()
- {
-    let policy = Policy { size: 5, at_once: 4, ..POLICY };
-    let runs =
-        |running, there, at_ease| Situation { running, at_ease, ..situation(&vec![ready(0); there], &[]) };
-    for (running, there, started) in [(1, 3, 2), (2, 3, 1), (3, 4, 0), (9, 3, 0), (9, 2, 3)] {
-        assert_eq!(starts(&policy.decide(&runs(running, there, false))), started, "{running} {there}");
-    }
-    assert_eq!(starts(&policy.decide(&runs(9, 3, true))), 2);
-    let somebody_waits = Situation { waiting: vec![wants(0)], ..runs(9, 0, false) };
-    assert_eq!(starts(&policy.decide(&somebody_waits)), 4);
-    let in_doubt = Situation { needs_proof: true, ..runs(9, 5, false) };
-    assert_eq!(policy.decide(&in_doubt), [Action::Start]);
 }
 
 #[test]
@@ -275,11 +263,11 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
         at_once,
     });
     let lists = (proptest::collection::vec(standing, 0..10), proptest::collection::vec(waiting, 0..10));
-    (policy, lists, [0..4_usize, 0..3, 0..4], 0..12_usize, any::<[bool; 6]>()).prop_map(
+    (policy, lists, [0..4_usize, 0..3], 0..12_usize, any::<[bool; 6]>()).prop_map(
         |(
             policy,
             (standing, waiting),
-            [starting, special_starts, running],
+            [starting, special_starts],
             slots,
             [calm, at_ease, needs_proof, proving, backing_off, pausing],
         )| {
@@ -289,7 +277,6 @@ fn any_situation() -> impl Strategy<Value = (Policy, Situation)> {
                 starting,
                 special_starts,
                 slots,
-                running,
                 calm,
                 at_ease,
                 needs_proof,
@@ -358,9 +345,7 @@ proptest! {
         let leased = leases(&actions).len();
         let there = situation.standing.len() - leased + situation.starting;
         if situation.waiting.len() == leased && situation.special_starts == 0 && 2 * there >= policy.size {
-            let run = if situation.at_ease { 0 } else { situation.running };
-            let proof = usize::from(situation.needs_proof);
-            prop_assert!(starts(&actions) <= proof || starts(&actions) + under_way + run <= most);
+            prop_assert!(starts(&actions) == 0 || starts(&actions) + under_way <= most);
         }
         let preloads = count(&actions, |action| matches!(action, Action::Preload { .. }));
         let busy = situation.standing.iter().filter(|container| container.busy).count();
