@@ -11,4 +11,5 @@ mod expectation;
 mod operator;
 mod play;
 mod raw;
+mod seized;
 pub mod stage;

@@ -1,6 +1,6 @@
 //! What the engine itself says, by its command line: independent of the product's own client.
 
-use std::{collections::BTreeSet, process::Stdio, sync::OnceLock};
+use std::{collections::BTreeSet, path::Path, process::Stdio, sync::OnceLock};
 
 use serde_json::Value;
 use tokio::{
@@ -34,7 +34,7 @@ pub async fn try_docker(args: &[&str]) {
     let _ = Command::from(on_engine("docker")).args(args).output().await.unwrap();
 }
 
-/// The runner image, as the product's defaults have it, under a name of the test's own.
+/// The runner image, as the product's defaults have it or as the test has it changed, under a name of the test's own.
 #[derive(Debug)]
 pub struct OwnImage {
     name: String,
@@ -42,14 +42,31 @@ pub struct OwnImage {
 }
 
 impl OwnImage {
-    /// Gives it the name.
-    pub async fn tag() -> Self {
+    fn named() -> Self {
         let image = std::env::var("CODE_SANDBOX_IMAGE")
             .unwrap_or_else(|_| concat!("code-sandbox-runner:", env!("CARGO_PKG_VERSION")).to_owned());
         // One test a process.
-        let own = Self { name: format!("code-sandbox-test-{}:1", std::process::id()), image };
+        Self { name: format!("code-sandbox-test-{}:1", std::process::id()), image }
+    }
+
+    /// Gives it the name.
+    pub async fn tag() -> Self {
+        let own = Self::named();
         own.tag_again().await;
         own
+    }
+
+    /// Gives the name to what the Dockerfile in a folder makes of it.
+    pub async fn build(folder: &Path) -> Self {
+        let own = Self::named();
+        own.become_of(folder).await;
+        own
+    }
+
+    /// The same of one that has been used already.
+    pub async fn become_of(&self, folder: &Path) {
+        let runner = format!("RUNNER={}", self.image);
+        docker(&["build", "--tag", &self.name, "--build-arg", &runner, folder.to_str().unwrap()]).await;
     }
 
     /// The name.

@@ -102,7 +102,7 @@ fn every_fault_of_the_corpus_is_answered_as_promised_and_a_bystander_is_served_r
 async fn play_all(bystander: Handle) {
     let cases = Case::all(&std::env::var("FAULTS").unwrap_or_default());
     assert!(!cases.is_empty(), "no case has such a name");
-    let stage = Arc::new(Stage::set().await);
+    let stage = Arc::new(Stage::set(&cases).await);
     let peace = Peace::observe(&stage).await;
     let mut play = Play {
         stage: Arc::clone(&stage),
@@ -134,5 +134,5 @@ async fn play_all(bystander: Handle) {
     );
     assert!(play.wrong.is_empty(), "{} faults:\n{}", play.wrong.len(), play.wrong.join("\n"));
     drop(play.stage);
-    Arc::into_inner(stage).unwrap().service.stop().await;
+    Arc::into_inner(stage).unwrap().end().await;
 }

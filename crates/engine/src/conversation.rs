@@ -47,8 +47,6 @@ const START_LIMIT_PER_MIB: Duration = Duration::from_secs(1);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Payload of an Archive frame; requests up to this size go in one write.
 const ARCHIVE_CHUNK: usize = 256 << 10;
-/// The runner cuts output at its limit; it may add a warning of its own.
-const OUTPUT_SLACK: u64 = 1 << 10;
 /// How long a runner may take to leave once nobody needs it any more.
 const GOING_LIMIT: Duration = Duration::from_millis(500);
 

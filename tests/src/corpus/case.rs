@@ -30,6 +30,8 @@ pub(super) struct Step {
     pub(super) run: Option<Text>,
     /// The other fields of that request.
     pub(super) with: Map<String, Value>,
+    /// The code is not run but has the runner's end of the pipe, in a service of its own.
+    pub(super) taken_over: bool,
     /// By `POST /execute_code/stream`; the answer that is checked is put together from its events.
     pub(super) stream: bool,
     /// Method and path of any other request.
@@ -105,6 +107,11 @@ impl Case {
     /// Whether it takes a turn of those that the service has for executions.
     pub fn executes(&self) -> bool {
         self.steps.iter().any(|step| step.run.is_some())
+    }
+
+    /// Whether it needs the service whose runner was taken over.
+    pub(super) fn takes_over(&self) -> bool {
+        self.steps.iter().any(|step| step.taken_over)
     }
 
     /// All cases whose names contain one of these texts, between commas; in order of their names.

@@ -103,6 +103,9 @@ impl Step {
             }
             None => answered.await?,
         };
+        if self.taken_over {
+            stage.seized().is_unharmed().await?;
+        }
         answer.map_or(Ok(()), |answer| self.judge(stage, answer))
     }
 
@@ -118,7 +121,11 @@ impl Step {
                 let mut body = self.with.clone();
                 body.insert("code".to_owned(), json!(code.whole()));
                 let path = if self.stream { "/execute_code/stream" } else { "/execute_code" };
-                stage.request("POST", path, self.tenant()).json(&body)
+                if self.taken_over {
+                    stage.seized().execute(path, body)
+                } else {
+                    stage.request("POST", path, self.tenant()).json(&body)
+                }
             }
             (None, Some(_)) => {
                 let (method, path) = self.operation();
@@ -169,6 +176,11 @@ impl Step {
         let http = expected.remove("http").unwrap_or(json!(200));
         if let Some(told) = mismatch("http", &http, &json!(answer.http)) {
             return Err(format!("{told}: {:.600}", answer.body.to_string()));
+        }
+        // But of health, which only says so.
+        let put_off = matches!(answer.http, 429 | 503) && !self.operation().1.starts_with("/health");
+        if put_off && !answer.headers.contains("retry-after: ") {
+            return Err(format!("a {} without Retry-After", answer.http));
         }
         if let Some(headers) = expected.remove("headers")
             && let Some(told) = mismatch("headers", &headers, &json!(answer.headers))

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 
 use reqwest::{Client, RequestBuilder};
 
-use super::contract::Contract;
+use super::{case::Case, contract::Contract, seized::Seized};
 use crate::{docker::docker, keys::new_key, machine::repository, service::Service};
 
 /// Tenants and their limits in the keys file.
@@ -24,11 +24,12 @@ pub struct Stage {
     pub(super) contract: Contract,
     keys: BTreeMap<&'static str, String>,
     client: Client,
+    seized: Option<Seized>,
 }
 
 impl Stage {
-    /// Starts it and waits until its pool is full.
-    pub async fn set() -> Self {
+    /// Starts it, with whatever else these cases need, and waits until its pool is full.
+    pub async fn set(cases: &[Case]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (mut keys, mut file) = (BTreeMap::new(), String::new());
         for (tenant, limits) in TENANTS {
@@ -49,7 +50,10 @@ impl Stage {
         let here = [repository().display().to_string(), service.instance().to_owned()];
         secrets.extend(here.into_iter().chain(engine));
         let contract = Contract::new(document, secrets);
-        let stage = Self { service, contract, keys, client };
+        let mut stage = Self { service, contract, keys, client, seized: None };
+        if cases.iter().any(Case::takes_over) {
+            stage.seized = Some(Seized::start().await);
+        }
         let upload = stage.request("POST", "/upload_data/secret", "bystander").body(SECRET);
         assert!(upload.send().await.unwrap().status().is_success());
         stage
@@ -68,6 +72,19 @@ impl Stage {
             Some(authorization) => request.header("authorization", authorization),
             None => request,
         }
+    }
+
+    /// The service whose runner was taken over.
+    pub(super) fn seized(&self) -> &Seized {
+        self.seized.as_ref().expect("a case that says so takes a runner over")
+    }
+
+    /// Ends what it has started, and checks that nothing is left.
+    pub async fn end(self) {
+        if let Some(seized) = self.seized {
+            seized.stop().await;
+        }
+        self.service.stop().await;
     }
 
     /// The sum of all values of `/metrics` with this name, whatever their labels.

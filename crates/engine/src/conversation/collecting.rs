@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ANSWER_LIMIT, Collected, Conversation, End, GRACE, Garbled, Inspect, OUTPUT_SLACK, Parcel, START_LIMIT,
+    ANSWER_LIMIT, Collected, Conversation, End, GRACE, Garbled, Inspect, Parcel, START_LIMIT,
     START_LIMIT_PER_MIB, incoming::ReadError,
 };
 use crate::{
@@ -176,10 +176,11 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
         if bytes.is_empty() {
             return Err(garbled(Garbled::EmptyOutput));
         }
-        self.sink.take(output(bytes), self.time_up, self.cancel).await;
-        if printed as u64 > self.parcel.output_limit + OUTPUT_SLACK {
+        // The runner cuts it there itself.
+        if printed as u64 > self.parcel.output_limit {
             return Err(garbled(Garbled::TooMuchOutput));
         }
+        self.sink.take(output(bytes), self.time_up, self.cancel).await;
         Ok(())
     }
 

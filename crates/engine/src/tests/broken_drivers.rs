@@ -82,6 +82,12 @@ async fn a_runner_that_floods_past_the_limit_or_never_ends_is_cut_off_from_outsi
     };
     let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, FLOOD])).await;
     assert_eq!((status, text.ends_with("more output than its limit")), (Status::Crashed, true));
+    with_script(vec![Script::SaysThenHangs(vec![READY, STARTED, STDOUT, FLOOD])], async |engine, _, _| {
+        let outcome = engine.execute(request(engine, "")).await.unwrap();
+        let within = String::from_utf8_lossy(&STDOUT[5..]);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Status::Crashed, &*within));
+    })
+    .await;
     let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, STARTED, STDOUT])).await;
     assert_eq!((status, text.as_str()), (Status::Timeout, "time limit of 20 s exceeded"));
 }

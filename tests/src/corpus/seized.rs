@@ -1,0 +1,60 @@
+//! A service of its own whose runner gives its end of the pipe to the code: what comes out of a container that was taken over.
+
+use std::time::{Duration, Instant};
+
+use reqwest::RequestBuilder;
+use serde_json::{Map, Value};
+use tokio::time::sleep;
+
+use crate::{Product, docker::OwnImage, machine::repository};
+
+/// By which the runner of tests/seized-runner knows such code.
+const MARK: &str = "# Instead of the runner:";
+/// Beyond what it has in peace, at any moment: no length that a runner claims is allocated.
+const MEMORY: u64 = 48 << 20;
+
+#[derive(Debug)]
+pub(super) struct Seized {
+    product: Product,
+    _image: OwnImage,
+    in_peace: u64,
+}
+
+impl Seized {
+    pub(super) async fn start() -> Self {
+        let image = OwnImage::build(&repository().join("tests/seized-runner")).await;
+        let product = Product::start(&["--image", image.name()]).await;
+        let in_peace = product.memory("VmHWM");
+        Self { product, _image: image, in_peace }
+    }
+
+    pub(super) fn execute(&self, path: &str, mut body: Map<String, Value>) -> RequestBuilder {
+        let code = body["code"].as_str().unwrap_or_default();
+        body["code"] = format!("{MARK}\n{code}").into();
+        self.product.client().post(self.product.url(path)).json(&body)
+    }
+
+    /// That nothing is left of what was tried, and that it has never taken much memory; else what is not so.
+    pub(super) async fn is_unharmed(&self) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let left = self.product.containers().await;
+            if left.is_empty() {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(format!("10 s later there is {left:?} of it"));
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        let highest = self.product.memory("VmHWM");
+        if highest > self.in_peace + MEMORY {
+            return Err(format!("it took {} MiB of memory, {} before", highest >> 20, self.in_peace >> 20));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stop(self) {
+        self.product.stop().await;
+    }
+}
