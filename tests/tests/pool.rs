@@ -1,6 +1,6 @@
 //! Containers that stand ready: each serves once, none is missed when it dies, nothing grows, nothing is left.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, fs, time::Duration};
 
 use e2e::{
     Product,
@@ -169,5 +169,39 @@ async fn a_pool_that_cannot_be_filled_says_so_and_recovers() {
         product.get("/health").await.unwrap().0 == 200
     })
     .await;
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn what_fails_only_when_it_is_started_is_told_as_ours_and_tried_ever_more_rarely() {
+    let image = OwnImage::tag().await;
+    let flags = ["--pool-size", "2", "--preload", "", "--image", image.name()];
+    let product = Product::start(&flags).await;
+    let folder = tempfile::tempdir().unwrap();
+    // The engine creates a container of it.
+    let dockerfile = "ARG RUNNER\nFROM ${RUNNER}\nENTRYPOINT [\"/nothing\"]\n";
+    fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+    image.become_of(folder.path()).await;
+    for container in product.containers().await {
+        docker::docker(&["kill", &container]).await;
+    }
+    eventually("it is unhealthy", Duration::from_secs(20), async || {
+        let (status, body) = product.get("/health").await.unwrap();
+        status == 503 && body["message"].as_str().unwrap().contains("/nothing")
+    })
+    .await;
+    let failures = || product.log().matches("container could not be started").count();
+    let before = failures();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let tried = failures() - before;
+    assert!((1..=8).contains(&tried), "{tried} in ten seconds");
+    let run = product.run("x = 1").await;
+    assert!(run.http == 503 && run.headers.contains_key("retry-after"), "{run:?}");
+    image.tag_again().await;
+    eventually("it is healthy again", Duration::from_secs(30), async || {
+        product.get("/health").await.unwrap().0 == 200
+    })
+    .await;
+    assert_eq!(product.run("x = 1").await.field("result"), &json!({ "x": 1 }));
     product.stop().await;
 }

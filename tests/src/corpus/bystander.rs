@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::StatusCode;
+use reqwest::{StatusCode, header::RETRY_AFTER};
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::sleep};
 
@@ -64,7 +64,7 @@ impl Bystander {
 enum Visit {
     Right,
     Wrong(String),
-    /// With a 503, or not reached.
+    /// With a 503 that says when to come again, or not reached.
     Refused(String),
 }
 
@@ -74,11 +74,13 @@ async fn visit(stage: &Stage, n: u64) -> Visit {
     let request = stage.request("POST", "/execute_code", "bystander").json(&body);
     let answer = async {
         let response = request.send().await?;
-        Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+        let put_off = response.status() == StatusCode::SERVICE_UNAVAILABLE
+            && response.headers().contains_key(RETRY_AFTER);
+        Ok::<_, reqwest::Error>((put_off, response.text().await?))
     };
     let answer = match answer.await {
-        Ok((StatusCode::SERVICE_UNAVAILABLE, told)) => return Visit::Refused(told),
-        Ok((_, told)) => serde_json::from_str(&told).unwrap_or(Value::String(told)),
+        Ok((true, told)) => return Visit::Refused(told),
+        Ok((false, told)) => serde_json::from_str(&told).unwrap_or(Value::String(told)),
         Err(error) => return Visit::Refused(format!("{error:?}")),
     };
     let right = answer["status"] == "ok"
