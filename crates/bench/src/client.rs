@@ -47,6 +47,16 @@ impl Reply {
         String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned()
     }
 
+    /// The caller is to try again.
+    pub(crate) fn is_put_off(&self) -> bool {
+        self.status == 503 && self.retry_after
+    }
+
+    /// The same, because the container was lost with the code in it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_put_off() && self.beginning().contains("The container was lost")
+    }
+
     #[cfg(test)]
     pub(crate) fn of(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self { sent: Instant::now(), took: Duration::ZERO, status, retry_after: false, body: body.into() }

@@ -2,8 +2,9 @@
 //! control plane is killed.
 //!
 //! What is honest: every answer is the right one for its code, unless the call overlaps a fault. Then it may also be told as
-//! lost: with 503 and `Retry-After`, or by its connection, if the control plane was killed. While engine and control plane are well, at most one call is lost a killed container. A call
-//! that was lost is made again until it is answered right. An upload that was acknowledged is there, whole, or one that came after it.
+//! lost: with 503 and `Retry-After`, or by its connection, if the control plane was killed. While engine and control plane are
+//! well, that is so only for a call whose own container was killed, by the mark that its code has left there. A call that was
+//! lost is made again until it is answered right. An upload that was acknowledged is there, whole, or one that came after it.
 
 mod faults;
 mod kinds;
@@ -18,7 +19,7 @@ use std::{
 use tokio::time::sleep;
 
 use self::{
-    faults::{Faults, Plan, Windows},
+    faults::{Faults, LostCall, Plan, Windows},
     kinds::{Kind, Verdict},
     uploads::Uploads,
 };
@@ -91,7 +92,7 @@ pub(crate) struct Seen {
     kinds: Mutex<BTreeMap<&'static str, Counts>>,
     wrong: Mutex<Vec<String>>,
     /// Told as lost while nothing but containers was killed.
-    lost_to_containers: Mutex<u64>,
+    lost_to_containers: Mutex<Vec<LostCall>>,
     never: Mutex<Vec<u64>>,
 }
 
@@ -155,12 +156,13 @@ impl Seen {
             Err(_) if hit.control_plane => Verdict::Lost,
             Err(error) => Verdict::Wrong(error.clone()),
             Ok(reply) => match kind.judge(n, reply) {
-                Verdict::Wrong(_) if reply.status == 503 && reply.retry_after && hit.any() => Verdict::Lost,
+                Verdict::Wrong(_) if reply.is_lost() && hit.container => Verdict::Lost,
+                Verdict::Wrong(_) if reply.is_put_off() && (hit.engine || hit.control_plane) => Verdict::Lost,
                 verdict => verdict,
             },
         };
         if verdict == Verdict::Lost && !hit.engine && !hit.control_plane {
-            *lock(&self.lost_to_containers) += 1;
+            lock(&self.lost_to_containers).push(LostCall { number: n, sent, answered: Instant::now() });
         }
         verdict
     }

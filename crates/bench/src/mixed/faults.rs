@@ -21,7 +21,7 @@ use crate::{
     options::Options,
     product::Product,
     report::{Bound, Report, progress},
-    soak::killer::{pause, victim},
+    soak::killer::{Victim, kill_any, pause},
 };
 
 /// How long nothing is killed after a restart: first all comes back.
@@ -65,10 +65,6 @@ impl Hit {
     const CONTAINER: Self = Self { container: true, engine: false, control_plane: false };
     const ENGINE: Self = Self { container: false, engine: true, control_plane: false };
     const CONTROL_PLANE: Self = Self { container: false, engine: false, control_plane: true };
-
-    pub(super) fn any(self) -> bool {
-        self.container || self.engine || self.control_plane
-    }
 }
 
 impl Windows {
@@ -96,11 +92,50 @@ impl Windows {
 /// What was done.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    containers_killed: u64,
+    kills: Vec<Kill>,
     engine_restarted: Vec<Duration>,
     control_planes_killed: u64,
     /// After each kill, until no container was left; none where the next life was to remove them.
     gone_after: Vec<Duration>,
+}
+
+/// Of one container.
+#[derive(Clone, Copy, Debug)]
+struct Kill {
+    began: Instant,
+    ended: Instant,
+    victim: Victim,
+}
+
+/// A call that was told as lost while engine and control plane were well.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LostCall {
+    pub(super) number: u64,
+    pub(super) sent: Instant,
+    pub(super) answered: Instant,
+}
+
+impl LostCall {
+    fn was_under_way_at(&self, kill: &Kill) -> bool {
+        self.sent <= kill.ended && kill.began <= self.answered
+    }
+}
+
+/// Those whose own container was not killed. One without a mark can have been that of any call that was under way, but of one alone.
+fn unexplained(lost: &[LostCall], kills: &[Kill]) -> Vec<u64> {
+    let of_its_own = |call: &LostCall| {
+        kills.iter().any(|kill| kill.victim == Victim::Call(call.number) && call.was_under_way_at(kill))
+    };
+    let mut unmarked: Vec<_> =
+        kills.iter().filter(|kill| matches!(kill.victim, Victim::Unmarked | Victim::Nameless)).collect();
+    let mut unexplained = Vec::new();
+    for call in lost.iter().filter(|call| !of_its_own(call)) {
+        match unmarked.iter().position(|kill| call.was_under_way_at(kill)) {
+            Some(at) => _ = unmarked.swap_remove(at),
+            None => unexplained.push(call.number),
+        }
+    }
+    unexplained
 }
 
 /// Goes on until its end is asked for.
@@ -155,11 +190,10 @@ impl Plan {
     }
 
     async fn kill_one(&self, product: &Product, windows: &Windows, done: &mut Done) -> Result<()> {
-        let Some(victim) = victim(&self.engine, product.instance()).await? else { return Ok(()) };
-        let window = windows.open(Hit::CONTAINER);
-        let hit = self.engine.kill(&victim).await;
+        let (window, began) = (windows.open(Hit::CONTAINER), Instant::now());
+        let victim = kill_any(&self.engine, product.instance()).await;
         windows.close(window);
-        done.containers_killed += u64::from(hit.is_ok());
+        done.kills.extend(victim?.map(|victim| Kill { began, ended: Instant::now(), victim }));
         Ok(())
     }
 
@@ -210,10 +244,13 @@ impl Plan {
 
 impl Done {
     pub(super) fn describe(&self, seen: &Seen, report: &mut Report) {
+        let killed =
+            |which: fn(&Victim) -> bool| self.kills.iter().filter(|kill| which(&kill.victim)).count();
         report.note(&format!(
-            "{} containers killed; the engine restarted {} times ({:?} until it answered); the control plane killed {} times, \
+            "{} containers killed, {} of them with code in them; the engine restarted {} times ({:?} until it answered); the control plane killed {} times, \
              its containers gone after {:?}.",
-            self.containers_killed,
+            killed(|victim| *victim != Victim::Gone),
+            killed(|victim| matches!(victim, Victim::Call(_))),
             self.engine_restarted.len(),
             self.engine_restarted,
             self.control_planes_killed,
@@ -227,9 +264,15 @@ impl Done {
             longest.as_secs_f64(),
             Bound::AtMost(GONE_WITHIN.as_secs_f64()),
         );
+        let lost = lock(&seen.lost_to_containers);
+        let unexplained = unexplained(&lost, &self.kills);
+        report.note(&format!(
+            "Of {} calls lost while engine and control plane were well, these had a container that nobody killed: {unexplained:?}.",
+            lost.len()
+        ));
         report.target(
-            "calls lost beyond the containers killed, engine and control plane being well",
-            lock(&seen.lost_to_containers).saturating_sub(self.containers_killed) as f64,
+            "calls told as lost whose own container was not killed",
+            unexplained.len() as f64,
             Bound::AtMost(0.0),
         );
     }
@@ -240,14 +283,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lost_call_is_explained_by_its_own_container_or_by_one_of_nobody_while_it_lasted() {
+        let zero = Instant::now();
+        let at = |second| zero + Duration::from_secs(second);
+        let kill = |second, victim| Kill { began: at(second), ended: at(second), victim };
+        let lost = |number, sent, answered| LostCall { number, sent: at(sent), answered: at(answered) };
+        let kills = [kill(1, Victim::Call(7)), kill(5, Victim::Unmarked), kill(6, Victim::Gone)];
+        assert_eq!(unexplained(&[lost(7, 0, 1)], &kills), [] as [u64; 0]);
+        assert_eq!(unexplained(&[lost(7, 2, 3)], &kills), [7], "it was killed in an earlier try");
+        assert_eq!(unexplained(&[lost(8, 0, 1)], &kills), [8], "another call's container was killed");
+        assert_eq!(unexplained(&[lost(8, 4, 6), lost(9, 4, 6)], &kills), [9], "it was in one of them");
+        assert_eq!(unexplained(&[lost(8, 6, 7)], &kills), [8], "nothing was hit");
+    }
+
+    #[test]
     fn a_fault_excuses_only_what_was_under_way() {
         let windows = Windows::default();
         let before = Instant::now();
-        assert!(!windows.since(before).any());
+        assert!(!windows.since(before).engine);
         let window = windows.open(Hit::ENGINE);
         assert!(windows.since(Instant::now()).engine, "it goes on");
         windows.close(window);
         assert!(windows.since(before).engine && !windows.since(before).control_plane);
-        assert!(!windows.since(Instant::now() + 2 * AFTERMATH).any());
+        assert!(!windows.since(Instant::now() + 2 * AFTERMATH).engine);
     }
 }

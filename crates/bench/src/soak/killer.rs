@@ -73,28 +73,13 @@ impl Kills {
     }
 
     async fn one(&mut self, engine: &Engine, instance: &str) -> Result<()> {
-        let Some(victim) = victim(engine, instance).await? else { return Ok(()) };
-        let inspected = engine.docker.inspect_container(&victim, None::<InspectContainerOptions>).await;
-        let pid = inspected.ok().and_then(|container| container.state?.pid).unwrap_or_default();
-        // Absent where the container has ended since.
-        let Ok(workspace) = File::open(format!("/proc/{pid}/root/workspace")) else {
-            if geteuid().is_root() {
-                self.missed += 1;
-                return Ok(());
-            }
-            return Err("--kill takes root on the engine's machine".into());
-        };
+        let Some(victim) = kill_any(engine, instance).await? else { return Ok(()) };
         self.last = Some(Instant::now());
-        if engine.kill(&victim).await.is_err() {
-            self.missed += 1;
-            return Ok(());
-        }
-        match fs::read_to_string(format!("/proc/self/fd/{}/mark", workspace.as_raw_fd())) {
-            Ok(mark) => match mark.parse() {
-                Ok(call) => _ = self.busy.insert(call),
-                Err(_) => self.nameless += 1,
-            },
-            Err(_) => self.warm += 1,
+        match victim {
+            Victim::Gone => self.missed += 1,
+            Victim::Unmarked => self.warm += 1,
+            Victim::Nameless => self.nameless += 1,
+            Victim::Call(call) => _ = self.busy.insert(call),
         }
         Ok(())
     }
@@ -122,13 +107,44 @@ pub(crate) fn pause() -> Duration {
     Duration::from_millis(PAUSES.start + random(PAUSES.end - PAUSES.start))
 }
 
-/// Any of an instance's containers that run.
-pub(crate) async fn victim(engine: &Engine, instance: &str) -> Result<Option<String>> {
+/// What a kill has hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    /// It had ended before.
+    Gone,
+    /// No code has run in it, or none has come to its first mark.
+    Unmarked,
+    /// Code was about to write its mark.
+    Nameless,
+    /// The call with this number ran in it, or had just done so.
+    Call(u64),
+}
+
+/// Kills any of an instance's containers that run; none if there is none.
+pub(crate) async fn kill_any(engine: &Engine, instance: &str) -> Result<Option<Victim>> {
     let mut running = engine.containers(instance, true).await?;
     if running.is_empty() {
         return Ok(None);
     }
-    Ok(Some(running.swap_remove(usize::try_from(random(running.len() as u64))?)))
+    let container = running.swap_remove(usize::try_from(random(running.len() as u64))?);
+    let inspected = engine.docker.inspect_container(&container, None::<InspectContainerOptions>).await;
+    let pid = inspected.ok().and_then(|container| container.state?.pid).unwrap_or_default();
+    // Absent where the container has ended since.
+    let Ok(workspace) = File::open(format!("/proc/{pid}/root/workspace")) else {
+        if geteuid().is_root() {
+            return Ok(Some(Victim::Gone));
+        }
+        return Err("to kill containers takes root on the engine's machine".into());
+    };
+    if engine.kill(&container).await.is_err() {
+        return Ok(Some(Victim::Gone));
+    }
+    let mark = fs::read_to_string(format!("/proc/self/fd/{}/mark", workspace.as_raw_fd()));
+    Ok(Some(match mark.map(|mark| mark.parse()) {
+        Ok(Ok(call)) => Victim::Call(call),
+        Ok(Err(_)) => Victim::Nameless,
+        Err(_) => Victim::Unmarked,
+    }))
 }
 
 /// A number below `end`; every new hasher's keys are random.
