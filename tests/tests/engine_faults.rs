@@ -18,6 +18,8 @@ use tokio::{
 const POOL: usize = 3;
 /// What a caller is promised when and while the engine is away.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
+/// Those who come all the time meet an engine that starts again and does not answer yet: on a loaded machine that takes longer.
+const LOADED: Duration = Duration::from_secs(1);
 /// One that hangs is given time to answer, and those who came before wait for it too.
 const HANGS_FOR: Duration = Duration::from_secs(12);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
@@ -147,27 +149,27 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     engine.stop().await;
     is_told(&product, "cannot be reached", TOLD_WITHIN).await;
     engine.start_again().await;
-    recovers_under(load, &product, "a stop").await;
+    recovers_under(load, &product, "a stop", TOLD_WITHIN + LOADED).await;
 
     let load = Load::begin(&product);
     sleep(Duration::from_secs(1)).await;
     engine.signal(Signal::SIGKILL);
     is_told(&product, "cannot be reached", TOLD_WITHIN).await;
     engine.start_again().await;
-    recovers_under(load, &product, "a kill").await;
+    recovers_under(load, &product, "a kill", TOLD_WITHIN + LOADED).await;
 
     let load = Load::begin(&product);
     sleep(Duration::from_secs(1)).await;
     engine.stop().await;
     engine.start_again().await;
-    recovers_under(load, &product, "a restart").await;
+    recovers_under(load, &product, "a restart", TOLD_WITHIN + LOADED).await;
 
     let load = Load::begin(&product);
     sleep(Duration::from_secs(1)).await;
     let frozen = engine.freeze();
     is_told(&product, "does not answer", HANGS_FOR).await;
     drop(frozen);
-    recovers_under(load, &product, "a freeze").await;
+    recovers_under(load, &product, "a freeze", HANGS_FOR).await;
 
     // A moment of it is no fault of anybody's.
     let load = Load::begin(&product);
@@ -193,7 +195,7 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     // What is removed gives room for another: some calls are served.
     says(&product, "no space left on device").await;
     engine.empty().await;
-    recovers_under(load, &product, "a full disk").await;
+    recovers_under(load, &product, "a full disk", HANGS_FOR).await;
 
     product.has_descriptors_back(descriptors).await;
 
@@ -236,14 +238,13 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
 }
 
 /// With callers that never ceased.
-async fn recovers_under(load: Load, product: &Product, fault: &str) {
+async fn recovers_under(load: Load, product: &Product, fault: &str, within: Duration) {
     eventually(&format!("served again after {fault}"), RECOVERS_WITHIN, async || {
         product.run("a = 1").await.http == StatusCode::OK
     })
     .await;
     sleep(Duration::from_secs(1)).await;
     let Account { right, told, told_within } = load.end().await;
-    eprintln!("{fault}: {right} right, {told} told within {told_within:?}");
-    assert!(right > 0 && told > 0, "{fault}: {right} {told}");
+    assert!(right > 0 && told > 0 && told_within < within, "{fault}: {right} {told} {told_within:?}");
     recovers(product, fault).await;
 }
