@@ -143,7 +143,7 @@ class Script:
         self.leave()
 
     def execute(self, problem=None):
-        code, names = self.execution.source, self.main.__dict__
+        code, names = self.execution.source, namespace.names_of(self.main)
         # After the start: importing pandas for a bare `pd` is on the code's own time.
         self.latest = monotonic() + self.execution.timeout + AFTER_DEADLINE
         aliases, failure = source.import_aliases(code, names)
@@ -171,8 +171,9 @@ class Script:
         answer_by = min(monotonic() + COLLECTING_LIMIT, self.latest)
         collector, figures = Collector(self.report, answer_by, then), Figures(self.report)
         # Ours for as long as the others are, and no longer: its finalizer may have something to say.
-        self.shown = last_line.take(self.main.__dict__)
-        data, drawings = namespace.results(self.main.__dict__, self.aliases)
+        names = namespace.names_of(self.main)
+        self.shown = last_line.take(names)
+        data, drawings = namespace.results(names, self.aliases)
         # The last to be added is the first to be done: to draw may take what time there is.
         collector.add_next(figures.jobs(drawings, collector))
         if self.outcome.status == "ok":
@@ -180,7 +181,7 @@ class Script:
                 collector.add_next(Display(self.shown, figures).jobs())
             collector.add_next(Result(self.report, self.inputs).jobs(data))
         # The references left must not be ours: finalizers run at the latest when the jobs are done.
-        del data, drawings
+        del names, data, drawings
         collector.run()
 
     def finish(self):

@@ -67,7 +67,7 @@ def batches(items):
 class Encoder:
     def __init__(self, room, mend=None):
         self.room = room  # characters that may still be written
-        self.mend = mend  # for dict keys, which may be the same only afterwards
+        self.mend = mend  # for keys and names, which may be the same only afterwards
         self.pieces = []
         self.path = []  # ids of the containers being written, outermost first
         self.known_types = {}
@@ -237,7 +237,9 @@ class Encoder:
         self.write(text[1:-1])
 
     def write_object(self, pairs):
-        """[(string, value)], the strings distinct."""
+        """[(string, value)], the strings distinct, and of those that are the same once mended the last wins."""
+        if self.mend is not None:
+            pairs = list({self.mend(name): value for name, value in pairs}.items())
         text = self.flat_object(pairs)
         if text is None:
             self.write("{")

@@ -15,6 +15,10 @@ _BEFORE_ANY_SCRIPT = frozenset(("encodings", "_sitebuiltins"))
 _RUNNER = os.path.dirname(__file__) + "/"
 
 
+# Asked of its class, it would be asked of what the code has put there.
+names_of = ModuleType.__dict__["__dict__"].__get__
+
+
 def install_main(execution, inputs, uploaded):
     """A fresh `__main__` module holding the inputs; returns it."""
     main = ModuleType("__main__")

@@ -13,6 +13,7 @@ class Result:
         self.limit = report.result_limit
         self.room = self.limit - 2
         self.inputs = inputs
+        self.keys = set()  # as they are in the answer
 
     def jobs(self, names):
         """For the Collector. `names`: [(name, value)]."""
@@ -30,9 +31,12 @@ class Result:
 
     def take(self, name, value):
         key = json_text(name, self.room)
+        if key in self.keys:
+            raise NotEncodable("another name is the same as text")
         member = self.member(name, key, value)
         if member is None:
             return
+        self.keys.add(key)
         if len(member) > self.room or not self.report.append(MEMBER, member):
             raise TooLarge
         self.room -= len(member) + 1

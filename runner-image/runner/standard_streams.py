@@ -3,7 +3,10 @@
 import io
 import sys
 # The code may have emptied the module.
-from builtins import BaseException, getattr
+from builtins import BaseException, BlockingIOError, getattr, memoryview
+from errno import EAGAIN
+
+_write = io.FileIO.write
 
 
 class Pipe(io.FileIO):
@@ -13,19 +16,26 @@ class Pipe(io.FileIO):
         return False
 
 
-class PromptWriter(io.BufferedWriter):
-    """Passes every write on at once. Not a raw FileIO: that may write only a part, and TextIOWrapper ignores by how much."""
+class PromptWriter(Pipe):
+    """Passes every write on at once and whole: a plain FileIO may write a part, and TextIOWrapper ignores by how much. Nor is there a
+    buffer, whose lock a forked process would find taken for ever and a signal handler could not take."""
 
     def write(self, data):
-        written = super().write(data)
-        self.flush()
-        return written
+        rest = memoryview(data).cast("B")
+        size = rest.nbytes
+        while True:
+            written = _write(self, rest)
+            if written is None:
+                raise BlockingIOError(EAGAIN, "write could not complete without blocking", size - rest.nbytes)
+            rest = rest[written:]
+            if not rest.nbytes:
+                return size
 
 
 def install():
     """Replace sys.stdin, stdout and stderr by new objects over descriptors 0, 1 and 2, as Python sets them up in C.UTF-8."""
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(
-        io.BufferedReader(_raw(0, "r", "<stdin>")), encoding="utf-8", errors="surrogateescape", newline="\n")
+        io.BufferedReader(_named(Pipe(0, "r", closefd=False), "<stdin>")), encoding="utf-8", errors="surrogateescape", newline="\n")
     sys.stdout = sys.__stdout__ = _writer(1, "<stdout>", "surrogateescape")
     sys.stderr = sys.__stderr__ = _writer(2, "<stderr>", "backslashreplace")
     sys.stdin.mode = "r"
@@ -51,14 +61,13 @@ def _is_closed(stream):
         return False  # so Python takes it
 
 
-def _raw(descriptor, mode, name):
-    raw = Pipe(descriptor, mode, closefd=False)
+def _named(raw, name):
     raw.name = name
     return raw
 
 
 def _writer(descriptor, name, errors):
-    writer = io.TextIOWrapper(PromptWriter(_raw(descriptor, "w", name)), encoding="utf-8", errors=errors,
+    writer = io.TextIOWrapper(_named(PromptWriter(descriptor, "w", closefd=False), name), encoding="utf-8", errors=errors,
                               newline="\n", write_through=True)
     writer.mode = "w"
     return writer

@@ -192,6 +192,11 @@ class Table(unittest.TestCase):
     def test_surrogates_become_valid_text(self):
         self.check(("\ud800x", "\ufffdx"), ("\ud83d\ude00", "😀"), ({"\udc00": ["\udc00"]}, {"\ufffd": ["\ufffd"]}))
 
+    def test_names_that_become_the_same_text_are_there_once(self):
+        for value in ({"\ud800": 1, "\ud801": [2]}, types.SimpleNamespace(**{"\ud800": 1, "\ud801": [2]})):
+            pairs = json.loads(json_text(value), object_pairs_hook=list)
+            self.assertEqual(pairs, [("\ufffd", [2])])
+
     def test_depth_and_cycles(self):
         nest = lambda depth: [] if depth == 1 else [nest(depth - 1)]  # noqa: E731
         self.assertEqual(encoded(nest(100)), nest(100))

@@ -64,6 +64,16 @@ class Hostile(RunnerTest):
     def test_a_name_without_a_character_is_a_name(self):
         self.assertEqual(self.result_of("globals().update({'': 1, 'a': 2})"), {"": 1, "a": 2})
 
+    def test_of_names_that_become_the_same_text_one_is_there_and_the_others_are_named(self):
+        answer = self.run_code("for name in '\\ud800\\ud801\\ufffd': globals()[name] = 1\ndel name")
+        self.assertEqual(answer.result, {"\ufffd": 1})
+        self.assert_omitted(answer, **{"?": "another name is the same", "\ufffd": "another name is the same"})
+
+    def test_a_module_whose_class_is_hostile_has_its_names_all_the_same(self):
+        for hostile in ("def __getattribute__(self, name): raise RuntimeError", "__dict__ = property(lambda self: 1 / 0)"):
+            code = f"import sys, types\nclass Bad(types.ModuleType):\n {hostile}\nsys.modules['__main__'].__class__ = Bad\nx = 5"
+            self.assertEqual(self.result_of(code), {"x": 5})
+
     def test_scribbling_over_the_report_is_a_crash(self):
         for action in ("m[:] = b'\\xff' * len(m); os._exit(0)", "m.close()"):
             answer = self.run_code(FIND_REPORT.format(action))

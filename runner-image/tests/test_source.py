@@ -280,6 +280,32 @@ class Failures(RunnerTest):
                                "sys.stdout.reconfigure(encoding='utf-16-le')\nprint('ä')")
         self.assertEqual((answer.status, answer.stdout), ("ok", b"[False, False, False]\n\xe4\0\n\0"))
 
+    def test_whatever_prints_in_the_middle_of_a_print_is_heard(self):
+        interrupted = (
+            "import signal\nclass Enough(Exception): pass\n"
+            "def tick(*_):\n global ticks\n ticks += 1\n print('tick')\n if ticks == 50: raise Enough\n"
+            "ticks = 0\nsignal.signal(signal.SIGALRM, tick)\nsignal.setitimer(signal.ITIMER_REAL, 0.01, 0.005)\n"
+            "try:\n while True: print('x', end='')\nexcept Enough: print('caught')")
+        answer = self.run_code(interrupted, output_limit=64 << 20)
+        self.assertEqual((answer.status, answer.stdout[-7:], answer.stdout.count(b"tick")), ("ok", b"caught\n", 50), answer.stderr)
+        forked = (
+            "import os, threading\nprints = True\ndef chatter():\n while prints: print('.', end='')\n"
+            "thread = threading.Thread(target=chatter)\nthread.start()\n"
+            "for n in range(100):\n pid = os.fork()\n if not pid: print('!', end=''); os._exit(0)\n os.waitpid(pid, 0)\n"
+            "prints = False\nthread.join()")
+        answer = self.run_code(forked, output_limit=64 << 20)
+        self.assertEqual((answer.status, answer.stdout.count(b"!")), ("ok", 100), answer.stderr[-300:])
+
+    def test_what_does_not_go_into_the_pipe_at_once_is_an_error_or_goes_later(self):
+        answer = self.run_code("import os, sys\nprint('x' * 1_000_000)\nn = sys.stdout.buffer.write(memoryview(b'abcd')[::1])\n"
+                               "try: sys.stdout.buffer.write('text')\nexcept TypeError: wrong = True\n"
+                               "os.set_blocking(1, False)\n"
+                               "try:\n while True: sys.stdout.buffer.write(bytes(1 << 20))\nexcept BlockingIOError as error: wrote = error.characters_written",
+                               output_limit=64 << 20)
+        self.assertEqual((answer.status, answer.result["n"], answer.result["wrong"]), ("ok", 4, True), answer.stderr)
+        self.assertEqual(answer.stdout[:1_000_005], b"x" * 1_000_000 + b"\nabcd")
+        self.assertLess(answer.result["wrote"], 1 << 20)
+
     def test_hostile_exceptions_and_hooks(self):
         self.assertEqual(self.run_code("class E(Exception):\n def __str__(self): raise SystemExit\nraise E").error,
                          "E: <exception str() failed>")
