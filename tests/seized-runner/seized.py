@@ -1,4 +1,4 @@
-"""The runner, but that code whose first line is MARK has the runner's end of the pipe instead of being run by it.
+"""The runner, but that code that begins with MARK has the runner's end of the pipe instead of being run by it.
 
 Such code has the names of frames.py (STARTED, FINISHED, ...), and:
 
@@ -48,10 +48,11 @@ def receive_or_obey(channel, settle, rehearse):
         names = {"write": write, "frame": frame, "finished": finished, "listen": channel.receive, "dumps": plain_json.dumps}
         exec(execution.source, vars(frames) | names)
     except BaseException as error:
-        # For whoever writes a case.
+        # A defect of the case: it fails for what it does not expect on stderr.
         write(frame(frames.STARTED) + frame(frames.STDERR, repr(error).encode()))
-    # Its parent, process 1 of the container, ends with it and as it does: with 0 it would say that the control plane has hung up.
-    os._exit(1)
+    finally:
+        # Its parent, process 1 of the container, ends with it and as it does: with 0 it would say that the control plane has hung up.
+        os._exit(1)
 
 
 child.receive_execution = receive_or_obey

@@ -34,7 +34,7 @@ pub async fn try_docker(args: &[&str]) {
     let _ = Command::from(on_engine("docker")).args(args).output().await.unwrap();
 }
 
-/// The runner image, as the product's defaults have it or as the test has it changed, under a name of the test's own.
+/// The runner image, as the product's defaults have it or changed by the test, under a name of the test's own.
 #[derive(Debug)]
 pub struct OwnImage {
     name: String,
@@ -59,12 +59,12 @@ impl OwnImage {
     /// Gives the name to what the Dockerfile in a folder makes of it.
     pub async fn build(folder: &Path) -> Self {
         let own = Self::named();
-        own.become_of(folder).await;
+        own.rebuild(folder).await;
         own
     }
 
-    /// The same of one that has been used already.
-    pub async fn become_of(&self, folder: &Path) {
+    /// Gives the name, which is in use, to what the Dockerfile in a folder makes.
+    pub async fn rebuild(&self, folder: &Path) {
         let runner = format!("RUNNER={}", self.image);
         docker(&["build", "--tag", &self.name, "--build-arg", &runner, folder.to_str().unwrap()]).await;
     }

@@ -111,7 +111,7 @@ async fn says(product: &Product, why: &str) {
     .await;
 }
 
-/// Calls are refused quickly, and `/health` says why.
+/// Calls are refused within that time, and `/health` says why.
 async fn is_told(product: &Product, why: &str, within: Duration) {
     says(product, why).await;
     eventually("calls are refused", Duration::from_secs(20), async || {
@@ -195,7 +195,7 @@ async fn whatever_becomes_of_the_engine_calls_are_answered_right_or_told_and_all
     // What is removed gives room for another: some calls are served.
     says(&product, "no space left on device").await;
     engine.empty().await;
-    recovers_under(load, &product, "a full disk", HANGS_FOR).await;
+    recovers_under(load, &product, "a full disk", TOLD_WITHIN + LOADED).await;
 
     product.has_descriptors_back(descriptors).await;
 

@@ -47,12 +47,12 @@ impl Reply {
         String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned()
     }
 
-    /// The caller is to try again.
+    /// A 503 that says when to try again.
     pub(crate) fn is_put_off(&self) -> bool {
         self.status == 503 && self.retry_after
     }
 
-    /// The same, because the container was lost with the code in it.
+    /// The same for want of its container, in the words of the API.
     pub(crate) fn is_lost(&self) -> bool {
         self.is_put_off() && self.beginning().contains("The container was lost")
     }

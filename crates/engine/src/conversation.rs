@@ -196,8 +196,7 @@ impl Conversation {
         }
     }
 
-    /// Returns when the runner says Rehearsed: true. False if its pipe has ended, or it says anything else, which it never does
-    /// unasked. Cancel safe.
+    /// True when the runner says Rehearsed; false if its pipe ends, or it says anything else, which it never does unasked. Cancel safe.
     pub(crate) async fn hear_rehearsed(&mut self) -> bool {
         matches!(self.incoming.next().await, Ok(FromRunner::Rehearsed)) && self.note_rehearsed()
     }

@@ -132,7 +132,7 @@ impl Engine {
             Parcel::pack(request, output_limit, shared.config.returns, data, shared.large.clone())
                 .map_err(ExecuteError::Pack)?;
         for attempt in 1.. {
-            let running = shared.health.running();
+            let running = shared.health.begin_run();
             let (collected, container) =
                 lease.run(&mut parcel, sink, cancel, stopwatch, &*shared.driver).await;
             drop(running);

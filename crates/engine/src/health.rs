@@ -65,7 +65,8 @@ impl Health {
         Self { running: AtomicUsize::new(0), proof: Mutex::new(None), trial: tokio::sync::Mutex::new(()) }
     }
 
-    pub(crate) fn running(&self) -> Running<'_> {
+    /// An execution runs for as long as this is kept.
+    pub(crate) fn begin_run(&self) -> Running<'_> {
         self.running.fetch_add(1, Ordering::Relaxed);
         Running(&self.running)
     }
@@ -88,7 +89,7 @@ impl Health {
         self.proof.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn occupied(&self) -> bool {
+    fn some_run(&self) -> bool {
         self.running.load(Ordering::Relaxed) > 0
     }
 }
@@ -111,7 +112,7 @@ impl Engine {
             return Ok(());
         }
         let _one_at_a_time = health.trial.lock().await;
-        if health.proven(lasts) || health.occupied() {
+        if health.proven(lasts) || health.some_run() {
             return Ok(());
         }
         let outcome = self.execute(self.trial_request()).await?;

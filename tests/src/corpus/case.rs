@@ -101,6 +101,12 @@ impl Case {
             Some(_) => panic!("{name}: with [[step]] everything else belongs into a step"),
             None => vec![table.try_into()?],
         };
+        for Step { run, request, raw, operator, taken_over, .. } in &steps {
+            let kinds = [run.is_some(), request.is_some(), raw.is_some(), operator.is_some()];
+            let one = kinds.into_iter().filter(|given| *given).count() == 1;
+            assert!(one, "{name}: a step has one of run, request, raw and operator");
+            assert!(run.is_some() || !taken_over, "{name}: what is taken over by is the code of a run");
+        }
         Ok(Self { name, waits, crowds, disturbs, steps })
     }
 

@@ -103,10 +103,8 @@ impl Step {
             }
             None => answered.await?,
         };
-        if self.taken_over {
-            stage.seized().is_unharmed().await?;
-        }
-        answer.map_or(Ok(()), |answer| self.judge(stage, answer))
+        answer.map_or(Ok(()), |answer| self.judge(stage, answer))?;
+        if self.taken_over { stage.seized().is_unharmed().await } else { Ok(()) }
     }
 
     async fn ask(&self, stage: &Stage) -> Result<Answer, String> {
@@ -177,10 +175,16 @@ impl Step {
         if let Some(told) = mismatch("http", &http, &json!(answer.http)) {
             return Err(format!("{told}: {:.600}", answer.body.to_string()));
         }
-        // But of health, which only says so.
+        // /health only reports.
         let put_off = matches!(answer.http, 429 | 503) && !self.operation().1.starts_with("/health");
         if put_off && !answer.headers.contains("retry-after: ") {
             return Err(format!("a {} without Retry-After", answer.http));
+        }
+        if self.taken_over
+            && !expected.contains_key("stderr")
+            && answer.body["stderr"].as_str().is_some_and(|text| !text.is_empty())
+        {
+            return Err(format!("its code has failed itself: {}", answer.body["stderr"]));
         }
         if let Some(headers) = expected.remove("headers")
             && let Some(told) = mismatch("headers", &headers, &json!(answer.headers))

@@ -10,7 +10,7 @@ use crate::{Product, docker::OwnImage, machine::repository};
 
 /// By which the runner of tests/seized-runner knows such code.
 const MARK: &str = "# Instead of the runner:";
-/// Beyond what it has in peace, at any moment: no length that a runner claims is allocated.
+/// Beyond what it has in peace, at any moment: what is kept is what was sent, whatever length was said.
 const MEMORY: u64 = 48 << 20;
 
 #[derive(Debug)]
@@ -49,7 +49,11 @@ impl Seized {
         }
         let highest = self.product.memory("VmHWM");
         if highest > self.in_peace + MEMORY {
-            return Err(format!("it took {} MiB of memory, {} before", highest >> 20, self.in_peace >> 20));
+            return Err(format!(
+                "it has taken {} MiB of memory, here or before, {} in peace",
+                highest >> 20,
+                self.in_peace >> 20
+            ));
         }
         Ok(())
     }

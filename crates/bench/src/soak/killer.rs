@@ -74,7 +74,9 @@ impl Kills {
 
     async fn one(&mut self, engine: &Engine, instance: &str) -> Result<()> {
         let Some(victim) = kill_any(engine, instance).await? else { return Ok(()) };
-        self.last = Some(Instant::now());
+        if victim != Victim::Gone {
+            self.last = Some(Instant::now());
+        }
         match victim {
             Victim::Gone => self.missed += 1,
             Victim::Unmarked => self.warm += 1,

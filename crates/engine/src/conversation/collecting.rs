@@ -176,7 +176,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
         if bytes.is_empty() {
             return Err(garbled(Garbled::EmptyOutput));
         }
-        // The runner cuts it there itself.
+        // No runner sends more: it cuts output there, its own warnings included.
         if printed as u64 > self.parcel.output_limit {
             return Err(garbled(Garbled::TooMuchOutput));
         }

@@ -23,7 +23,7 @@ pub(super) enum Command {
 
 /// What a keeper tells the pool, with its container's number.
 pub(super) enum Report {
-    /// The runner has said so: it answers quickly from here on, but that the parent of its two processes may still be at it.
+    /// The runner has said Rehearsed, and answers at once from here on; the parent of its two processes may still be about its own part.
     Rehearsed { number: u64 },
     /// The module of the last [`Command::Preload`] is there, or could not be imported and never will be.
     Preloaded { number: u64, error: Option<String> },

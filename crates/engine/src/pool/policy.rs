@@ -8,7 +8,7 @@
 //! 2. Starts serve who waits; beyond that they refill the pool, but only if somebody waits anyway or nothing was leased
 //!    for a moment: a burst that the pool can serve is not slowed down by its own refill. Each start takes a processor, and a call needs
 //!    one: of several at a time the last is neither for a pool that is at least half full, nor for the flood of one tenant while another
-//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each as well.
+//!    comes by with single calls. Where that leaves one at a time, there is a pause behind each of the flood's as well.
 //! 3. Time that nobody has asked for lately goes into warmth: one module a step, the furthest container first, when the pool is
 //!    full; a processor stays free here too. Under load containers stay plain and cheap.
 //! 4. Likewise, one at a time: what is more than the pool goes, the coldest first, and then what has stood for too long. At once it
@@ -197,15 +197,16 @@ impl Policy {
         (self.at_once - 1).max(1)
     }
 
-    /// The coldest container with this level, else the warmest, of those that have rehearsed if one more than the reserve has. Of several
-    /// as warm one that has rehearsed goes to who has nothing running and one that has not to others, and then the one that has stood longest.
+    /// Of those that have rehearsed, where they are more than the reserve, else of all: the coldest with this level, else the warmest.
+    /// Of several as warm: for who has nothing running one that has rehearsed, for a further request one that has not. Then the one that
+    /// has stood longest.
     fn take_best(&self, free: &mut Vec<(usize, Standing)>, waiting: &Waiting) -> Option<usize> {
         let selects = free.iter().filter(|(_, container)| container.rehearsed).count() > self.reserve();
         let worth = |container: &Standing| {
             let has_it = container.level >= waiting.level;
             let distance = container.level.abs_diff(waiting.level);
-            let suits = container.rehearsed != waiting.leaves.is_further();
-            (selects && container.rehearsed, has_it, Reverse(distance), suits)
+            let suits_tenant = container.rehearsed != waiting.leaves.is_further();
+            (selects && container.rehearsed, has_it, Reverse(distance), suits_tenant)
         };
         let best = free.iter().enumerate().rev().max_by_key(|(_, (_, container))| worth(container));
         let at = best.map(|(at, _)| at)?;
