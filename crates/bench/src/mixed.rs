@@ -4,7 +4,8 @@
 //! What is honest: every answer is the right one for its code, unless the call overlaps a fault. Then it may also be told as
 //! lost: with 503 and `Retry-After`, or by its connection, if the control plane was killed. While engine and control plane are
 //! well, that takes the kill of its own container, by the mark that its code has left there, or of one that has no mark yet while the
-//! call is under way; each kill is the reason for one loss at most. A call that was lost is made again until it is answered right. An upload that was acknowledged is there, whole, or one that came after it.
+//! call is under way; each kill is the reason for one loss at most. A call that was lost is made again until it is answered right.
+//! An upload that was acknowledged is there, whole, or one that came after it.
 
 mod faults;
 mod kinds;
