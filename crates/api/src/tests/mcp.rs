@@ -79,6 +79,22 @@ async fn arguments_that_do_not_fit_have_a_small_answer_however_large_they_are() 
 }
 
 #[tokio::test]
+async fn a_model_is_told_what_is_wrong_with_its_arguments() {
+    with_service(async |service| {
+        for (arguments, told) in [
+            (json!([]), "arguments: Input should be a valid dictionary"),
+            (json!(r#"{"code": "1"}"#), "arguments: Input should be a valid dictionary"),
+            (json!({ "code": "1", "timeout": 0 }), "timeout: Input should be greater than 0"),
+        ] {
+            let call = request("tools/call", json!({ "name": "execute_python", "arguments": arguments }));
+            let answer = service.message(None, call).await.1;
+            assert_eq!(answer["result"]["content"][0]["text"], told, "{answer}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_refused_in_the_shape_of_all_errors() {
     with_service(async |service| {
         let answer = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });

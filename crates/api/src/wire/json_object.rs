@@ -42,9 +42,12 @@ fn input() -> Object {
     document::anything(SchemaType::AnyValue, "What was sent there, cut if it is long.", json!(5))
 }
 
-/// `timeout: Input should be greater than 0`.
+/// For a model, whose whole body is the arguments of a tool: `timeout: Input should be greater than 0`.
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.loc.len() == 1 {
+            f.write_str("arguments")?;
+        }
         // The first is "body".
         for (index, part) in self.loc.iter().skip(1).enumerate() {
             let dot = if index > 0 { "." } else { "" };
