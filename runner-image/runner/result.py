@@ -36,10 +36,10 @@ class Result:
         member = self.member(name, key, value)
         if member is None:
             return
-        self.keys.add(key)
         if len(member) > self.room or not self.report.append(MEMBER, member):
             raise TooLarge
         self.room -= len(member) + 1
+        self.keys.add(key)
 
     def member(self, name, key, value):
         """`"name":value` as bytes, or None for an input that is as it came."""

@@ -1,10 +1,9 @@
 //! A service of its own whose runner gives its end of the pipe to the code: what comes out of a container that was taken over.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value};
-use tokio::time::sleep;
 
 use crate::{Product, docker::OwnImage, machine::repository};
 
@@ -36,17 +35,7 @@ impl Seized {
 
     /// That nothing is left of what was tried, and that it has never taken much memory; else what is not so.
     pub(super) async fn is_unharmed(&self) -> Result<(), String> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let left = self.product.containers().await;
-            if left.is_empty() {
-                break;
-            }
-            if Instant::now() > deadline {
-                return Err(format!("10 s later there is {left:?} of it"));
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
+        self.product.no_containers(Duration::from_secs(10)).await;
         let highest = self.product.memory("VmHWM");
         if highest > self.in_peace + MEMORY {
             return Err(format!(
