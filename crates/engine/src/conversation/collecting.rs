@@ -36,12 +36,46 @@ pub(super) struct Collecting<'a, 'o, 'l> {
     started: bool,
     /// It has begun to tell what came of the run.
     answering: bool,
+    /// Of what it said last.
+    part: Part,
     cancelled: bool,
     /// How the container was when its runner was late.
     late: Option<Ended>,
     /// Bytes so far.
     stdout: usize,
     stderr: usize,
+}
+
+/// The parts of what a runner says, which come in this order; all but the first and the last only of code that has started.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Part {
+    Preparation,
+    Output,
+    Result,
+    Display,
+    Figures,
+    Files,
+    Report,
+}
+
+impl Part {
+    /// None if it is part of no execution.
+    fn of(message: &FromRunner) -> Option<Self> {
+        match message {
+            FromRunner::Rehearsed | FromRunner::Started => Some(Self::Preparation),
+            FromRunner::Stdout(_) | FromRunner::Stderr(_) | FromRunner::DataRequest(_) => Some(Self::Output),
+            FromRunner::Result(_) => Some(Self::Result),
+            FromRunner::Display(_) => Some(Self::Display),
+            FromRunner::Figure(_) => Some(Self::Figures),
+            FromRunner::File(_) => Some(Self::Files),
+            FromRunner::Finished(_) => Some(Self::Report),
+            FromRunner::Ready(_) | FromRunner::Preloaded(_) => None,
+        }
+    }
+
+    fn needs_start(self) -> bool {
+        !matches!(self, Self::Preparation | Self::Report)
+    }
 }
 
 enum Step {
@@ -75,6 +109,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
             deadline: time_up,
             started: false,
             answering: false,
+            part: Part::Preparation,
             cancelled: false,
             late: None,
             stdout: 0,
@@ -123,6 +158,8 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
 
     async fn heed(&mut self, message: FromRunner) -> Result<(), End> {
         let limits = self.parcel.returns;
+        let in_order = |part: &Part| *part >= self.part && (self.started || !part.needs_start());
+        self.part = Part::of(&message).filter(in_order).ok_or_else(|| garbled(Garbled::OutOfOrder))?;
         match message {
             FromRunner::Rehearsed if !self.started && self.conversation.note_rehearsed() => {}
             FromRunner::Started if !self.started => self.start().await,
@@ -134,7 +171,7 @@ impl<'a, 'o, 'l> Collecting<'a, 'o, 'l> {
                 self.stderr += bytes.len();
                 self.print(bytes, self.stderr, Output::Stderr).await?;
             }
-            FromRunner::DataRequest(request) if self.started && !self.answering => self.answer(request).await,
+            FromRunner::DataRequest(request) if !self.answering => self.answer(request).await,
             FromRunner::Result(json) if self.collected.result.is_none() => {
                 self.begin_answer();
                 self.collected.result = Some(json);

@@ -35,7 +35,7 @@ async fn outcome_of(script: Script) -> (Status, String) {
 async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
     let huge: &'static [u8] = &[0x85, 0xff, 0xff, 0xff, 0xff];
     let finished_without_result = vec![READY, FINISHED];
-    let cases: [(Vec<&'static [u8]>, &str); 18] = [
+    let cases: [(Vec<&'static [u8]>, &str); 22] = [
         (vec![READY, b"\x7f\0\0\0\0"], "unknown frame kind 0x7f"),
         (vec![READY, huge], "Result frame of 4294967295 bytes is over its cap of 10000"),
         (vec![READY, STARTED, READY], "a message out of order"),
@@ -43,6 +43,10 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
         (vec![READY, REHEARSED, REHEARSED, STARTED], "a message out of order"),
         (vec![READY, STARTED, RESULT, RESULT], "a message out of order"),
         (vec![READY, DATA_REQUEST], "a message out of order"),
+        (vec![READY, STDOUT], "a message out of order"),
+        (vec![READY, RESULT, FINISHED], "a message out of order"),
+        (vec![READY, STARTED, FIGURE, RESULT], "a message out of order"),
+        (vec![READY, STARTED, FILE, STDOUT], "a message out of order"),
         (vec![READY, STARTED, RESULT, DATA_REQUEST], "a message out of order"),
         (
             vec![READY, STARTED, b"\x8b\0\0\0\x0d{\"op\":\"drop\"}"],
@@ -56,10 +60,10 @@ async fn what_no_runner_says_is_a_crash_and_never_an_answer() {
         (vec![READY, STARTED, DISPLAY, DISPLAY], "a second display"),
         (vec![READY, STARTED, b"\x89\0\0\0\x06\0\x04../x"], "a file with a path that is none"),
         (vec![READY, STARTED, FILE, b"\x89\0\0\0\x03\0\x01a"], "files out of order"),
-        (vec![READY, b"\x85\0\0\0\x02[]", FINISHED], "no result"),
-        (vec![READY, RESULT, FINISHED, FINISHED], "a message out of order"),
-        (vec![READY, RESULT, FINISHED, b"\x7f\xff"], "a message out of order"),
-        (vec![READY, b"\x85\0\0\0\x02{]", FINISHED], "expected a name at byte 2"),
+        (vec![READY, STARTED, b"\x85\0\0\0\x02[]", FINISHED], "no result"),
+        (vec![READY, STARTED, RESULT, FINISHED, FINISHED], "a message out of order"),
+        (vec![READY, STARTED, RESULT, FINISHED, b"\x7f\xff"], "a message out of order"),
+        (vec![READY, STARTED, b"\x85\0\0\0\x02{]", FINISHED], "expected a name at byte 2"),
     ];
     for (said, error) in cases {
         let (status, text) = outcome_of(Script::Says(said)).await;
@@ -80,7 +84,7 @@ async fn a_runner_that_floods_past_the_limit_or_never_ends_is_cut_off_from_outsi
         [frame[0], frame[1], frame[2], frame[3], frame[4]] = [0x83, 0, 1, 0, 0];
         frame
     };
-    let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, FLOOD])).await;
+    let (status, text) = outcome_of(Script::SaysThenHangs(vec![READY, STARTED, FLOOD])).await;
     assert_eq!((status, text.ends_with("more output than its limit")), (Status::Crashed, true));
     with_script(vec![Script::SaysThenHangs(vec![READY, STARTED, STDOUT, FLOOD])], async |engine, _, _| {
         let outcome = engine.execute(request(engine, "")).await.unwrap();
@@ -114,7 +118,7 @@ async fn an_endless_stream_of_nothing_ends_the_conversation() {
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_that_does_not_heed_a_cancel_is_still_told_as_cancelled() {
-    with_script(vec![Script::SaysThenHangs(vec![READY, STDOUT])], async |engine, _, _| {
+    with_script(vec![Script::SaysThenHangs(vec![READY, STARTED, STDOUT])], async |engine, _, _| {
         let patient = CancellationToken::new();
         let drain = async {
             tokio::time::sleep(Duration::from_secs(1)).await;

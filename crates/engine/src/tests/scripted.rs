@@ -149,7 +149,7 @@ impl Driver for Scripted {
                 let limit = Duration::from_secs(30);
                 return Err(DriverError::Timeout { call: "create a container", limit });
             }
-            Script::SaysForEver(said) => stream::iter([READY])
+            Script::SaysForEver(said) => stream::iter([READY, STARTED])
                 .chain(stream::repeat(said))
                 .map(|frame| Ok(Chunk::Frames(Bytes::from_static(frame))))
                 .boxed(),
