@@ -21,6 +21,7 @@ _TYPE_NAMES = {
     ("functools", "_lru_cache_wrapper"), ("sympy", "_PrintFunction"), ("polars", "Col"), ("numpy", "ufunc"),
     ("numpy", "_ArrayFunctionDispatcher"), ("numpy", "vectorize"), ("operator", "itemgetter"),
     ("operator", "attrgetter"), ("operator", "methodcaller"), ("ctypes", "CDLL"),
+    ("dataclasses", "_KW_ONLY_TYPE"), ("dataclasses", "_MISSING_TYPE"),
 }
 # Each module has its own, and of what module that is they do not say.
 _CYTHON_NAMES = {"cython_function_or_method", "fused_cython_function"}

@@ -30,8 +30,8 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
-        ErrorCode, Implementation, InitializeRequestParams, ListToolsResult, PaginatedRequestParams,
-        RequestId, ServerCapabilities, ServerConfig, Tool,
+        ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListToolsResult,
+        PaginatedRequestParams, RequestId, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
     transport::streamable_http_server::{
@@ -101,6 +101,8 @@ struct Baggage {
     arguments: Arc<str>,
     /// The answer's, once there is one.
     answer: Arc<OnceLock<Share>>,
+    /// The id of the session that has begun with this request.
+    begun: Arc<OnceLock<Uuid>>,
 }
 
 /// The Model Context Protocol.
@@ -156,22 +158,25 @@ pub(crate) async fn answer(
     if let Some(id) = message.cancels(&caller.tenant, session(&parts)) {
         calls.cancel(&id);
     }
-    let answer = Arc::default();
+    let (answer, begun) = (Arc::default(), Arc::<OnceLock<_>>::default());
     let baggage = Baggage {
         _share: Arc::new(share),
         arguments: message.arguments().into(),
         answer: Arc::clone(&answer),
+        begun: Arc::clone(&begun),
     };
     parts.extensions.insert(baggage);
     let is_json = is_json(&parts.headers);
-    let (begins_session, for_library) = (message.begins_session(), message.without_arguments(&bytes)?);
+    let for_library = message.without_arguments(&bytes)?;
     drop(bytes);
     let Ok(mut response) = service.call(Request::from_parts(parts, Full::new(for_library))).await;
     let told_in_words = !response.headers().contains_key(header::CONTENT_TYPE);
     if response.status() == StatusCode::BAD_REQUEST || response.status().is_client_error() && told_in_words {
         return refusal(response, is_json).await;
     }
-    if begins_session && let Ok(id) = HeaderValue::try_from(Uuid::now_v7().to_string()) {
+    if let Some(id) = begun.get()
+        && let Ok(id) = HeaderValue::try_from(id.to_string())
+    {
         response.headers_mut().insert(SESSION, id);
     }
     Ok(response.map(|body| {
@@ -294,6 +299,21 @@ impl ServerHandler for Tools {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("code-sandbox", env!("CARGO_PKG_VERSION")))
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let result = self.negotiate_initialize(&request)?;
+        if let Some((parts, _)) = asked_by(&context)
+            && let Some(Baggage { begun, .. }) = parts.extensions.get()
+        {
+            // A request begins one session.
+            let _ = begun.set(Uuid::now_v7());
+        }
+        Ok(result)
     }
 
     async fn list_tools(

@@ -232,10 +232,7 @@ async fn a_full_queue_is_a_503_that_says_when_to_come_back() {
         assert_eq!(status, StatusCode::OK);
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!((1..=60).contains(&header(&refused, "retry-after").parse::<u64>().unwrap()));
-        assert_eq!(
-            json_of(refused).await.1,
-            json!({ "detail": "The queue is full: 0 requests are waiting" })
-        );
+        assert_eq!(json_of(refused).await.1, json!({ "detail": "The queue is full, with 0 waiting" }));
     })
     .await;
 }

@@ -45,7 +45,7 @@ struct Inside {
 #[derive(Debug, thiserror::Error)]
 pub enum AdmissionError {
     /// As many requests wait as may, and no tenant has more of them than this one.
-    #[error("the queue is full: {waiting} requests are waiting")]
+    #[error("the queue is full, with {waiting} waiting")]
     QueueFull {
         /// As many as may.
         waiting: u32,

@@ -85,7 +85,7 @@ pub(crate) enum RunRefused {
     #[response(
         status = 503,
         headers(("Retry-After" = u32, description = "Seconds until it is worth trying again")),
-        example = json!({ "detail": "The queue is full: 64 requests are waiting" })
+        example = json!({ "detail": "The queue is full, with 64 waiting" })
     )]
     Unavailable(Problem),
 }

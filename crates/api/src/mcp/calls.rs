@@ -131,10 +131,6 @@ impl<'a> Message<'a> {
         Ok(parts.concat().into())
     }
 
-    pub(super) fn begins_session(&self) -> bool {
-        self.method == "initialize"
-    }
-
     /// The call that it is to end.
     pub(super) fn cancels(&self, tenant: &Tenant, session: Option<&str>) -> Option<CallId> {
         let request = self.params.request_id.as_ref().filter(|_| self.method == "notifications/cancelled")?;

@@ -2,6 +2,15 @@
 
 use super::{callers::with_key_of, *};
 
+fn post(message: String) -> Request<Body> {
+    Request::post("/mcp")
+        .header("content-type", "application/json")
+        .header("host", "127.0.0.1")
+        .header("accept", "application/json, text/event-stream")
+        .body(message.into())
+        .unwrap()
+}
+
 impl Service {
     /// The answer to a message, with its HTTP status.
     async fn message(&self, key: Option<&str>, message: Value) -> (StatusCode, Value) {
@@ -9,14 +18,11 @@ impl Service {
     }
 
     async fn message_of(&self, key: Option<&str>, message: String) -> (StatusCode, Value) {
-        let request = Request::post("/mcp")
-            .header("content-type", "application/json")
-            .header("host", "127.0.0.1")
-            .header("accept", "application/json, text/event-stream");
-        let request = key
-            .into_iter()
-            .fold(request, |request, key| request.header("authorization", format!("Bearer {key}")));
-        let response = self.send(request.body(message.into()).unwrap()).await;
+        let mut request = post(message);
+        if let Some(key) = key {
+            request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        }
+        let response = self.send(request).await;
         let (status, body) = (response.status(), bytes_of(response).await);
         let text = std::str::from_utf8(&body).unwrap();
         // Alone or as the last of its events.
@@ -53,6 +59,23 @@ async fn parameters_that_do_not_fit_are_told_from_a_method_that_is_not_there() {
             assert_eq!(error["code"], code, "{method} {params}: {answer}");
             let message = error["message"].as_str().unwrap();
             assert!(message.contains(said), "{method} {params}: {message}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_begins_with_an_initialize_that_succeeds() {
+    with_service(async |service| {
+        let client = json!({ "name": "a", "version": "1" });
+        let fits =
+            json!({ "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": client.clone() });
+        let does_not = json!({ "protocolVersion": 7, "capabilities": {}, "clientInfo": client });
+        for (method, params, begins) in
+            [("initialize", fits, true), ("initialize", does_not, false), ("tools/list", json!({}), false)]
+        {
+            let response = service.send(post(request(method, params.clone()).to_string())).await;
+            assert_eq!(response.headers().contains_key("mcp-session-id"), begins, "{method} {params}");
         }
     })
     .await;

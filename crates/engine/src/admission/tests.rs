@@ -23,7 +23,7 @@ async fn beyond_the_turns_requests_wait_and_beyond_the_queue_they_are_turned_awa
     let second = second.unwrap_err();
     assert!(matches!(second, AdmissionError::QueueTimeout { .. }));
     assert_eq!(second.to_string(), "no execution slot came free within 5 s");
-    assert_eq!(third.unwrap_err().to_string(), "the queue is full: 1 requests are waiting");
+    assert_eq!(third.unwrap_err().to_string(), "the queue is full, with 1 waiting");
     drop(first);
     assert!(admit(&admission, "a").await.is_ok());
 }
