@@ -20,8 +20,9 @@ const POOL: usize = 3;
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// Those who come all the time meet an engine that starts again and does not answer yet: on a loaded machine that takes longer.
 const LOADED: Duration = Duration::from_secs(1);
-/// One that hangs is given time to answer, and those who came before wait for it too.
-const HANGS_FOR: Duration = Duration::from_secs(12);
+/// One that hangs is given time to answer, and those who came before wait for it too; most for one that had a container, and whose code
+/// was just to start.
+const HANGS_FOR: Duration = Duration::from_secs(16);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Callers that go on whatever happens; each answer is the right one, or says that the service has lost the run.

@@ -111,7 +111,7 @@ async fn a_thousand_requests_at_once_are_each_answered_honestly_and_leave_everyt
             assert_eq!(body["result"], json!({ "double": n * 2 }), "{body}");
         } else {
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
-            assert_eq!(body, json!({ "detail": "The queue is full: 40 requests are waiting" }));
+            assert_eq!(body, json!({ "detail": "The queue is full, with 40 waiting" }));
             let seconds: u64 = retry_after.unwrap().to_str().unwrap().parse().unwrap();
             assert!((1..=60).contains(&seconds), "{seconds}");
         }
