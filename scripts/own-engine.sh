@@ -2,11 +2,19 @@
 # Runs a command against a Docker engine of its own that stores on overlay2, as most engines do, with the runner image of the usual
 # one: `scripts/own-engine.sh scripts/bench.sh measure`. As root. The engine ends with the command; nothing of the usual one is touched.
 # OWN_ENGINE_MEMORY=4g: all of it lies in memory, in a file system of that size.
+# OWN_ENGINE_BRIDGE=1: it can publish ports, has all images, and the command runs in its network:
+# `OWN_ENGINE_BRIDGE=1 OWN_ENGINE_MEMORY=8g scripts/own-engine.sh scripts/faults.sh`.
 #
 # The command has the engine's folder as $OWN_ENGINE, and may stop the engine and start it again:
 # `scripts/own-engine.sh --stop FOLDER`, `--start FOLDER`; FOLDER/pid is its process, FOLDER/log what it says.
 set -euo pipefail
 source "$(dirname "$0")/project.sh"
+
+# The engine's network is that of this script, once that has started itself again in one of its own.
+if [ -n "${OWN_ENGINE_BRIDGE:-}" ] && [ -z "${own_network:-}" ]; then
+  make images >&2
+  own_network=1 exec unshare --net scripts/own-engine.sh "$@"
+fi
 
 # runs PID: it is one of an engine, and not what has got its number since. One that nobody waits for stays as a zombie.
 runs() { [[ $(ps -o stat= -o comm= -p "$1") == [!Z]*\ @(dockerd|containerd) ]]; }
@@ -34,8 +42,10 @@ start() {
   ends "$1/exec/containerd/containerd.pid"
   # In a network namespace of its own: it would otherwise take down the bridge of the usual one. In a session of its own: who
   # starts it again may end before it does.
-  setsid unshare --net dockerd --data-root "$1/root" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$1/socket" \
-    --storage-driver overlay2 --config-file "$1/config.json" --bridge none --iptables=false </dev/null >>"$1/log" 2>&1 &
+  local network=(unshare --net) bridge=(--bridge none)
+  [ -z "${OWN_ENGINE_BRIDGE:-}" ] || network=() bridge=()
+  setsid "${network[@]}" dockerd --data-root "$1/root" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$1/socket" \
+    --storage-driver overlay2 --config-file "$1/config.json" "${bridge[@]}" --iptables=false </dev/null >>"$1/log" 2>&1 &
   for _ in $(seq 150); do
     docker --host "unix://$1/socket" info >/dev/null 2>&1 && return
     sleep 0.2
@@ -65,6 +75,12 @@ say "starting an engine of our own in $folder"
 [ -z "${OWN_ENGINE_MEMORY:-}" ] || mount -t tmpfs -o "size=$OWN_ENGINE_MEMORY" own-engine "$folder"
 echo '{}' >"$folder/config.json"
 start "$folder"
-docker save "$runner_image" | docker --host "unix://$folder/socket" load --quiet >&2
+images=("$runner_image")
+if [ -n "${OWN_ENGINE_BRIDGE:-}" ]; then
+  ip link set lo up
+  images+=("$api_image" "$debian_image" "$rust_image")
+fi
+docker save "${images[@]}" | docker --host "unix://$folder/socket" load --quiet >&2
 # It has the image and nothing to build one from.
-DOCKER_HOST=unix://$folder/socket OWN_ENGINE=$folder BENCH_IMAGE_IS_THERE=1 "$@"
+export DOCKER_HOST=unix://$folder/socket DOCKER_SOCKET=$folder/socket
+OWN_ENGINE=$folder BENCH_IMAGE_IS_THERE=1 "$@"

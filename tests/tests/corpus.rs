@@ -77,7 +77,7 @@ impl Play {
     /// The bystander when nobody else is there, in the same rhythm.
     async fn in_peace(&mut self) {
         let bystander = Bystander::begin(Arc::clone(&self.stage), &self.bystander, false);
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(2)).await;
         let Account { latencies, wrong } = bystander.end().await;
         self.quiet.extend(latencies);
         self.wrong.extend(wrong);

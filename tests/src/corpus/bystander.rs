@@ -1,7 +1,10 @@
 //! The well-behaved client: uses the service while it is attacked, and checks every answer.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,8 +14,12 @@ use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::sleep};
 
 use super::stage::Stage;
 
-/// Slow enough that on two processors the pool stays ahead of it.
-const PAUSE: Duration = Duration::from_millis(400);
+/// Milliseconds between its calls. Slow enough that on two processors the pool stays ahead of it, and uneven, as clients are: with an even
+/// pause the refill for one call would always be done before the next, and the peace be quieter than it is for anybody.
+const PAUSES: [u64; 10] = [130, 610, 290, 540, 170, 690, 380, 240, 460, 490];
+
+/// Calls so far, of all that there were.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 /// What it has seen.
 #[derive(Debug, Default)]
@@ -37,7 +44,8 @@ impl Bystander {
         let (enough, mut told) = watch::channel(false);
         let work = runtime.spawn(async move {
             let mut account = Account::default();
-            for n in 0_u64.. {
+            loop {
+                let n = CALLS.fetch_add(1, Ordering::Relaxed);
                 let began = Instant::now();
                 match visit(&stage, n).await {
                     Visit::Right => account.latencies.push(began.elapsed()),
@@ -45,7 +53,7 @@ impl Bystander {
                     Visit::Refused(told) | Visit::Wrong(told) => account.wrong.push(told),
                 }
                 tokio::select! {
-                    () = sleep(PAUSE) => {}
+                    () = sleep(Duration::from_millis(PAUSES[n % PAUSES.len()])) => {}
                     _ = told.changed() => break,
                 }
             }
@@ -69,7 +77,7 @@ enum Visit {
 }
 
 /// One execution, whose answer can be nobody else's.
-async fn visit(stage: &Stage, n: u64) -> Visit {
+async fn visit(stage: &Stage, n: usize) -> Visit {
     let body = json!({ "code": "double = n * 2\nprint(n, data['secret'].stat().st_size)", "input_data": { "n": n } });
     let request = stage.request("POST", "/execute_code", "bystander").json(&body);
     let answer = async {
