@@ -214,7 +214,8 @@ class Script(RunnerTest):
 
     def test_only_data_is_a_result(self):
         self.assertEqual(self.result_of(
-            "import math\nfrom typing import List\nfrom functools import lru_cache, partial\nfrom dataclasses import KW_ONLY, MISSING\nT = List[int]\n"
+            "import math\nfrom typing import List\nfrom functools import lru_cache, partial\n"
+            "from dataclasses import KW_ONLY, MISSING\nT = List[int]\n"
             "class A: pass\ndef f(): pass\ng = lru_cache(f)\nh = [].append\np = partial(f)\n_private = 1\nx = 1"), {"x": 1})
 
     def test_output_that_got_lost_at_the_end_is_told_as_python_does(self):
